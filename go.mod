@@ -1,0 +1,3 @@
+module phased
+
+go 1.26

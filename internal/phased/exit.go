@@ -1,0 +1,76 @@
+package phased
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// Cause says in one word how a hook or a run ended. Codes are frozen.
+type Cause string
+
+// The causes.
+const (
+	CauseOK        Cause = "ok"
+	CauseExit      Cause = "exit"       // a non-zero exit status
+	CauseSignal    Cause = "signal"     // ended by a signal that phased did not send
+	CauseTimeout   Cause = "timeout"    // ended by phased at a time limit
+	CauseStopped   Cause = "stopped"    // ended by phased because it was told to stop
+	CauseCannotRun Cause = "cannot-run" // could not be started: vanished, no x bit, bad interpreter
+	CauseList      Cause = "list"       // the phase could not be listed, or is not what was planned
+	CauseInternal  Cause = "internal"   // phased itself could not go on (disk, executor)
+)
+
+// Exit is how one hook ended. A failed hook is a result, not a Go error.
+type Exit struct {
+	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped or cannot-run"`
+	Status  int    `json:"status" doc:"exit status as a shell sees it: 0 to 255, 128+n for signal n, 126 or 127 where it could not be run"`
+	Signal  int    `json:"signal,omitempty" doc:"number of the signal that ended it"`
+	Message string `json:"message,omitempty" doc:"the reason in words"`
+}
+
+// OK reports whether the hook succeeded.
+func (e Exit) OK() bool { return e.Cause == CauseOK }
+
+// Usage is what a hook used, as the kernel tells at wait4.
+type Usage struct {
+	User   time.Duration `json:"user_ns" doc:"CPU time in user mode, in nanoseconds"`
+	System time.Duration `json:"system_ns" doc:"CPU time in the kernel, in nanoseconds"`
+	MaxRSS int64         `json:"max_rss,omitempty" doc:"peak resident memory, in bytes"`
+}
+
+// Timeout is the cause of a context that ended at a time limit. It knows whose
+// limit it was.
+type Timeout struct {
+	Of    string // "hook", "phase" or "run"
+	Name  string
+	Limit time.Duration
+}
+
+func (t *Timeout) Error() string {
+	return fmt.Sprintf("time limit of the %s (%v) reached", t.Of, t.Limit)
+}
+
+// StopRequest is the cause of a context that was cancelled because phased was
+// told to stop by a signal.
+type StopRequest struct {
+	Signal syscall.Signal
+}
+
+func (s *StopRequest) Error() string { return "told to stop by " + SignalName(s.Signal) }
+
+// SignalName returns the conventional name of a signal: "SIGTERM", or
+// "signal 42" where it has none.
+func SignalName(s syscall.Signal) string {
+	names := [...]string{
+		1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS",
+		8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE",
+		14: "SIGALRM", 15: "SIGTERM", 16: "SIGSTKFLT", 17: "SIGCHLD", 18: "SIGCONT", 19: "SIGSTOP",
+		20: "SIGTSTP", 21: "SIGTTIN", 22: "SIGTTOU", 23: "SIGURG", 24: "SIGXCPU", 25: "SIGXFSZ",
+		26: "SIGVTALRM", 27: "SIGPROF", 28: "SIGWINCH", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS",
+	}
+	if s > 0 && int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("signal %d", int(s))
+}

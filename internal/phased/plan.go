@@ -1,0 +1,161 @@
+package phased
+
+import "time"
+
+// Verdict is what phased decided about an entry of a hook directory: VerdictRun,
+// or the reason code for which the entry is skipped. Codes are frozen: scripts
+// read them.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictRun           Verdict = "run"
+	VerdictNotExecutable Verdict = "not-executable" // a regular file without an x bit for the caller
+	VerdictDirectory     Verdict = "directory"      // a directory, or a link to one
+	VerdictSpecialFile   Verdict = "special-file"   // FIFO, socket or device
+	VerdictDanglingLink  Verdict = "dangling-link"  // a symbolic link whose target does not exist
+	VerdictUnreadable    Verdict = "unreadable"     // its type cannot be found out; the detail has the error
+	VerdictNameHasDot    Verdict = "name-has-dot"   // a dot in the name: foo.sh, .hidden, foo.dpkg-old
+	VerdictNameBackup    Verdict = "name-backup"    // an editor's or package manager's leftover: foo~, #foo#
+	VerdictNameChars     Verdict = "name-chars"     // another character outside of [0-9A-Za-z_-]
+	VerdictNameFilter    Verdict = "name-filter"    // refused by the name filter of the settings
+	VerdictMasked        Verdict = "masked"         // a link to /dev/null, in this root or in a higher one
+	VerdictShadowed      Verdict = "shadowed"       // a higher root has an entry of the same name
+)
+
+// Entry is anything found in a hook directory, with its one verdict.
+type Entry struct {
+	Name    Text      `json:"name" doc:"name in the directory"`
+	Path    Text      `json:"path" doc:"path as it is run: directory, slash, name"`
+	Root    Text      `json:"root,omitempty" doc:"hook tree that it was found in"`
+	Verdict Verdict   `json:"verdict" doc:"run, or the reason code why it is skipped"`
+	Detail  string    `json:"detail,omitempty" doc:"the verdict in words: the link's target, the root that shadows it"`
+	Number  string    `json:"number,omitempty" doc:"leading number that orders it, as sort -n reads it; absent: none, counts as 0"`
+	Mode    string    `json:"mode,omitempty" doc:"file mode of the target, in octal"`
+	Size    int64     `json:"size,omitempty" doc:"bytes of the target"`
+	ModTime time.Time `json:"mtime,omitzero" doc:"modification time of the target"`
+	Digest  string    `json:"digest,omitempty" doc:"sha256 of the content, in hex, of entries that run"`
+	Timeout Duration  `json:"timeout,omitempty" doc:"time limit of this hook"`
+}
+
+// OnFailure says what a phase does after a hook of it has failed.
+type OnFailure string
+
+// The failure policies.
+const (
+	Stop        OnFailure = "stop"         // end the phase and the lifecycle (the default)
+	FinishPhase OnFailure = "finish-phase" // run the rest of the phase, then end the lifecycle
+	Continue    OnFailure = "continue"     // run everything, fail at the end
+)
+
+// Order says in which order the hooks of a phase run.
+type Order string
+
+// The orders.
+const (
+	Numeric Order = "numeric" // leading number by value, ties bytewise (dib-run-parts)
+	Glob    Order = "glob"    // bytewise by whole name (a shell's glob in the C locale; run-parts)
+)
+
+// Phase is a named step of a lifecycle: an ordered list of hooks.
+type Phase struct {
+	Name      string    `json:"name" doc:"name, unique in the lifecycle"`
+	Dir       string    `json:"dir" doc:"directory: relative to each hook tree, or absolute"`
+	OnFailure OnFailure `json:"on_failure" doc:"stop, finish-phase or continue"`
+	Order     Order     `json:"order" doc:"numeric or glob"`
+	Executor  string    `json:"executor" doc:"how hooks are run: process"`
+	Timeout   Duration  `json:"timeout,omitempty" doc:"time limit of the phase"`
+	// HookTimeout limits each hook of the phase that has no limit of its own.
+	HookTimeout Duration `json:"hook_timeout,omitempty" doc:"time limit of each hook of the phase"`
+	// Names replaces the default name filter: an RE2 expression, unanchored.
+	Names string `json:"names,omitempty" doc:"name filter (RE2, not anchored) in place of ^[0-9A-Za-z_-]+$"`
+	// Optional says that the phase is passed over where no root has the directory.
+	Optional bool `json:"optional,omitempty" doc:"a missing directory is no error"`
+	// Failure marks the phase that runs when another has failed.
+	Failure bool `json:"failure,omitempty" doc:"this is the failure phase"`
+}
+
+// Lifecycle is an ordered list of phases with a failure phase. It is data.
+type Lifecycle struct {
+	Name    string   `json:"name"`
+	Phases  []Phase  `json:"phases"`
+	Failure *Phase   `json:"failure,omitempty"`
+	Timeout Duration `json:"timeout,omitempty"`
+	// Pinned refuses every difference between the plan and the list of a
+	// phase when it is entered (`list: pinned`).
+	Pinned bool `json:"pinned,omitempty"`
+}
+
+// PlannedPhase is a phase with the entries that the plan found for it.
+type PlannedPhase struct {
+	Phase
+	// Missing says that no root has the directory.
+	Missing bool    `json:"missing,omitempty"`
+	Dirs    []Text  `json:"dirs,omitempty"` // the directories listed, lowest root first
+	Entries []Entry `json:"entries"`        // those that run in run order first, then the others bytewise
+}
+
+// Hooks returns the entries that run, in run order.
+func (p PlannedPhase) Hooks() []Entry {
+	var run []Entry
+	for _, e := range p.Entries {
+		if e.Verdict == VerdictRun {
+			run = append(run, e)
+		}
+	}
+	return run
+}
+
+// Surroundings is the process state that every hook of a run starts with.
+type Surroundings struct {
+	Env   []Text `json:"env" doc:"whole environment, NAME=value, before PHASED_* are added"`
+	Dir   Text   `json:"dir" doc:"working directory"`
+	Umask int    `json:"umask" doc:"umask, as a decimal number; -1: the caller's"`
+	Stdin string `json:"stdin" doc:"null (/dev/null) or inherit"`
+}
+
+// Plan is the full, explained forecast of what one run of a lifecycle will do.
+// It is pure data; nothing in it depends on the time at which it was made.
+type Plan struct {
+	Lifecycle    string         `json:"lifecycle"`
+	Base         Text           `json:"base"`               // what the run lock and the record name: --base, or the highest root
+	Roots        []Text         `json:"roots"`              // hook trees, lowest first
+	Settings     Text           `json:"settings,omitempty"` // settings file in force
+	Phases       []PlannedPhase `json:"phases"`
+	Failure      *PlannedPhase  `json:"failure,omitempty"`
+	Timeout      Duration       `json:"timeout,omitempty"`       // of the run
+	Grace        Duration       `json:"grace,omitempty"`         // between TERM and KILL
+	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
+	Pinned       bool           `json:"pinned,omitempty"`
+	Surroundings Surroundings   `json:"surroundings"`
+	Digest       string         `json:"digest"` // sha256 of all of the above
+}
+
+// Hook is one script or program, as an executor is told to run it.
+type Hook struct {
+	Phase   string
+	Name    Text
+	Path    Text
+	Args    []Text // without argv[0]
+	Env     []Text // added to the surroundings, NAME=value
+	Timeout Duration
+}
+
+// Duration is a time.Duration that reads and writes as text ("90s", "1h30m").
+type Duration time.Duration
+
+// String returns the duration in the form of time.Duration.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(p []byte) error {
+	v, err := time.ParseDuration(string(p))
+	if err != nil {
+		return err
+	}
+	*d = Duration(v)
+	return nil
+}

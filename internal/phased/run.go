@@ -1,0 +1,191 @@
+package phased
+
+import "time"
+
+// Status is where a run, a phase or a hook stands.
+//
+//	running ──► failing ──► failed | timed-out | stopped
+//	   └──────────────────► succeeded
+//	running, failing ─────► interrupted   (phased died; closed by the next writer)
+//
+// The statuses right of the last arrow are final: nothing leaves them.
+type Status string
+
+// The statuses.
+const (
+	StatusRunning     Status = "running"
+	StatusFailing     Status = "failing" // a failure is known; the failure phase, or the rest, still runs
+	StatusSucceeded   Status = "succeeded"
+	StatusFailed      Status = "failed"
+	StatusTimedOut    Status = "timed-out"
+	StatusStopped     Status = "stopped"
+	StatusInterrupted Status = "interrupted"
+)
+
+// Final reports whether nothing can follow the status.
+func (s Status) Final() bool {
+	switch s {
+	case StatusSucceeded, StatusFailed, StatusTimedOut, StatusStopped, StatusInterrupted:
+		return true
+	}
+	return false
+}
+
+// StatusOf returns the status of a phase or run that ended by the cause.
+func StatusOf(c Cause) Status {
+	switch c {
+	case CauseOK:
+		return StatusSucceeded
+	case CauseTimeout:
+		return StatusTimedOut
+	case CauseStopped:
+		return StatusStopped
+	}
+	return StatusFailed
+}
+
+// Run is one execution of a plan: the fold of its events, and of nothing else.
+// The zero value is a run of which nothing is known yet.
+type Run struct {
+	ID       string        `json:"id"`
+	Status   Status        `json:"status"`
+	Seq      uint64        `json:"seq"` // of the last event applied
+	Start    RunStarted    `json:"start"`
+	Began    time.Time     `json:"began"`
+	Ended    time.Time     `json:"ended,omitzero"`
+	Took     time.Duration `json:"took_ns,omitempty"` // while it runs: up to the last event
+	Phases   []PhaseRun    `json:"phases"`
+	Failure  *Failure      `json:"failure,omitempty"`
+	ExitCode int           `json:"exit_code"`
+	Warnings []string      `json:"warnings,omitempty"`
+	ClosedBy string        `json:"closed_by,omitempty"` // who closed it as interrupted
+}
+
+// PhaseRun is one phase of a run.
+type PhaseRun struct {
+	PhaseStarted
+	Status Status        `json:"status"`
+	Began  time.Time     `json:"began"`
+	Took   time.Duration `json:"took_ns,omitempty"`
+	Hooks  []HookRun     `json:"hooks"`
+}
+
+// HookRun is one hook of a run. Its output is not kept: read the events.
+type HookRun struct {
+	HookStarted
+	Status  Status        `json:"status"`
+	Began   time.Time     `json:"began"`
+	Took    time.Duration `json:"took_ns,omitempty"`
+	Exit    *Exit         `json:"exit,omitempty"`
+	Usage   *Usage        `json:"usage,omitempty"`
+	Out     int64         `json:"out,omitempty"`     // bytes captured from stdout
+	Err     int64         `json:"err,omitempty"`     // bytes captured from stderr
+	Dropped int64         `json:"dropped,omitempty"` // bytes left out of the record
+	Left    bool          `json:"left,omitempty"`    // left a process behind that holds its output
+	Ends    []Descriptor  `json:"ends,omitempty"`    // where its inherited output ended
+}
+
+// Apply adds an event to the run. It is pure, idempotent by seq (an event that
+// was applied, or that would leave a gap behind it, changes nothing) and never
+// leaves a final status. It reports whether the event was applied.
+func (r *Run) Apply(e Event) bool {
+	if e.Seq != r.Seq+1 || r.Status.Final() || (r.Seq > 0 && e.Run != r.ID) {
+		return false
+	}
+	r.Seq = e.Seq
+	r.Took = e.Mono
+	switch d := e.Data.(type) {
+	case RunStarted:
+		r.ID, r.Start, r.Began, r.Status = e.Run, d, e.Time, StatusRunning
+	case RunFailed:
+		f := d.Failure
+		r.Failure, r.Status = &f, StatusFailing
+	case RunStopping:
+	case RunWarning:
+		r.Warnings = append(r.Warnings, d.Message)
+	case RunFinished:
+		r.Ended, r.Took, r.Status, r.ExitCode = e.Time, d.Took, d.Status, d.ExitCode
+		if d.Failure != nil {
+			r.Failure = d.Failure
+		}
+	case RunInterrupted:
+		r.Ended, r.Status, r.ClosedBy = e.Time, StatusInterrupted, d.ClosedBy
+		r.interrupt()
+	case PhaseStarted:
+		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: d, Status: StatusRunning, Began: e.Time})
+	case PhaseFinished:
+		if p := r.phase(d.Phase); p != nil {
+			p.Status, p.Took = d.Status, d.Took
+		}
+	case HookStarted:
+		if p := r.phase(d.Phase); p != nil {
+			p.Hooks = append(p.Hooks, HookRun{HookStarted: d, Status: StatusRunning, Began: e.Time})
+		}
+	case HookCut:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			h.Dropped += d.Dropped
+		}
+	case HookFinished:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			exit := d.Exit
+			h.Exit, h.Status, h.Took, h.Usage = &exit, StatusOf(exit.Cause), d.Took, d.Usage
+			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
+		}
+	}
+	return true
+}
+
+// interrupt marks what was still going on as interrupted.
+func (r *Run) interrupt() {
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		if !p.Status.Final() {
+			p.Status = StatusInterrupted
+		}
+		for j := range p.Hooks {
+			if !p.Hooks[j].Status.Final() {
+				p.Hooks[j].Status = StatusInterrupted
+			}
+		}
+	}
+}
+
+// AsInterrupted returns the run as readers show it when its phased is found
+// dead and nobody has closed it yet.
+func (r Run) AsInterrupted() Run {
+	if r.Status.Final() {
+		return r
+	}
+	phases := make([]PhaseRun, len(r.Phases))
+	for i, p := range r.Phases {
+		p.Hooks = append([]HookRun(nil), p.Hooks...)
+		phases[i] = p
+	}
+	r.Phases = phases
+	r.Status = StatusInterrupted
+	r.interrupt()
+	return r
+}
+
+func (r *Run) phase(name string) *PhaseRun {
+	for i := len(r.Phases) - 1; i >= 0; i-- {
+		if r.Phases[i].Phase == name {
+			return &r.Phases[i]
+		}
+	}
+	return nil
+}
+
+// Hook returns the last hook of that name that the phase started, or nil.
+func (r *Run) Hook(phase string, name Text) *HookRun {
+	p := r.phase(phase)
+	if p == nil {
+		return nil
+	}
+	for i := len(p.Hooks) - 1; i >= 0; i-- {
+		if p.Hooks[i].Hook == name {
+			return &p.Hooks[i]
+		}
+	}
+	return nil
+}
