@@ -19,11 +19,12 @@ import (
 // phased itself could not go on.
 type Executor interface {
 	// Enter makes the phase ready and lists it as it is now: those that run
-	// first, in run order.
+	// first, in run order. A *phased.ExitError tells that the phase has failed.
 	Enter(ctx context.Context, p phased.PlannedPhase, s phased.Setup) (phased.PlannedPhase, error)
 	// Exec lets exactly one hook of the phase run and waits for it.
 	Exec(ctx context.Context, h phased.Hook) (phased.Result, error)
-	// Leave ends the phase. It may change how the phase ended.
+	// Leave ends the phase. A *phased.ExitError makes a phase fail that had not
+	// failed until then.
 	Leave(ctx context.Context) error
 	// Close ends what the executor holds. Left-over writers of captured output
 	// live on, unblocked.
@@ -32,6 +33,3 @@ type Executor interface {
 
 // Record puts events on record, in order, and returns when they are in the file.
 type Record func(...phased.Event) error
-
-// Gate waits until the phase may be entered. A nil Gate does not wait.
-type Gate func(ctx context.Context, phase string) error

@@ -1,6 +1,7 @@
 package phased
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -73,4 +74,17 @@ func SignalName(s syscall.Signal) string {
 		return names[s]
 	}
 	return fmt.Sprintf("signal %d", int(s))
+}
+
+// ExitByCause returns the Exit of a hook that phased ended, or did not start,
+// because its context ended by the cause: a *Timeout, a *StopRequest, or
+// anything else, which counts as a stop by SIGTERM.
+func ExitByCause(cause error) Exit {
+	var t *Timeout
+	if errors.As(cause, &t) {
+		return Exit{Cause: CauseTimeout, Status: 124, Message: t.Error()}
+	}
+	s := &StopRequest{Signal: syscall.SIGTERM}
+	errors.As(cause, &s)
+	return Exit{Cause: CauseStopped, Status: 128 + int(s.Signal), Signal: int(s.Signal), Message: s.Error()}
 }

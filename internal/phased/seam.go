@@ -53,3 +53,10 @@ type Part struct {
 	Stream string // "out" or "err"
 	Bytes  []byte // valid during the call only
 }
+
+// ExitError is an error of entering or leaving a phase that tells how the phase
+// failed: a hook directory that cannot be listed, an environment file that
+// failed.
+type ExitError struct{ Exit Exit }
+
+func (e *ExitError) Error() string { return e.Exit.Message }

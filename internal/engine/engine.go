@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// Options are what a run needs beside its plan.
+type Options struct {
+	Executor Executor
+	Record   Record
+	// Unrecorded takes the events that Record refused; nil drops them.
+	Unrecorded func(phased.Event)
+	// RecordOptional lets the run go on, unrecorded, after Record has failed
+	// (the personalities). Otherwise that stops it.
+	RecordOptional bool
+	// Compare tells what of a phase is not as planned; nil finds no difference.
+	Compare func(planned, now phased.PlannedPhase) []phased.Difference
+	// Kill is closed when phased is told to stop for the second time.
+	Kill <-chan struct{}
+	ID   string
+	// Start holds the facts of run.started that the plan does not have.
+	Start phased.RunStarted
+	// HookEnv is added to every hook's environment by name of phase and hook;
+	// nil adds nothing.
+	HookEnv func(phase string, hook phased.Text) []phased.Text
+	// FailureEnv is added to the environment of the failure phase's hooks,
+	// beside PHASED_FAILED_PHASE, _HOOK, _CAUSE and _STATUS.
+	FailureEnv func(phased.Failure) []phased.Text
+	// NoFailurePhaseOnStop leaves the failure phase out when phased was told to
+	// stop (os-refresh-config).
+	NoFailurePhaseOnStop bool
+	// TimeoutStrikesOnce lets the run's limit end a failure phase that began
+	// before it, and leaves one that began after it without a limit
+	// (os-refresh-config --timeout).
+	TimeoutStrikesOnce bool
+}
+
+// run is one execution. mu guards the event stream: events come from the loop
+// and from what hooks left behind.
+//
+//	phase: gate ► Enter ► hook … hook ► Leave      a failure, by policy:
+//	  stop         ends the phase and the lifecycle   ► failure phase
+//	  finish-phase runs the rest of the phase         ► failure phase
+//	  continue     runs the rest of the lifecycle     ► failure phase
+type run struct {
+	plan  phased.Plan
+	o     Options
+	began time.Time
+
+	mu        sync.Mutex
+	fold      phased.Run
+	recordErr error
+
+	failure *phased.Failure
+	ran     int
+	failed  int
+	started bool // the executor has told of the hook that it was given
+	setup   phased.Setup
+	// failureEnv is the story of the failure, for the hooks of the failure phase.
+	failureEnv []phased.Text
+}
+
+// Run executes the plan and returns the fold of its events. The error is
+// phased's own: that the run could not be recorded or the executor not go on;
+// the run's exit code then is 74. A failed hook is no error.
+//
+// A ctx that ends with a *phased.StopRequest as its cause ends the running hook
+// and then runs the failure phase, which a ctx cannot end: only Kill does.
+func Run(ctx context.Context, p phased.Plan, o Options) (phased.Run, error) {
+	if o.Compare == nil {
+		o.Compare = func(_, _ phased.PlannedPhase) []phased.Difference { return nil }
+	}
+	r := &run{plan: p, o: o, began: time.Now()}
+	r.setup = phased.Setup{Surroundings: p.Surroundings, Sink: r, Grace: time.Duration(p.Grace), Kill: o.Kill}
+	r.emit(r.start())
+	if r.recordErr != nil && !o.RecordOptional {
+		return r.fold, fmt.Errorf("cannot record the run: %w", errors.Join(r.recordErr, o.Executor.Close()))
+	}
+	stopWatch := r.watch(ctx)
+	err := r.lifecycle(ctx)
+	stopWatch()
+	err = errors.Join(err, o.Executor.Close())
+	return r.finish(err)
+}
+
+func (r *run) start() phased.RunStarted {
+	s := r.o.Start
+	s.Lifecycle, s.Base, s.Roots, s.Settings = r.plan.Lifecycle, r.plan.Base, r.plan.Roots, r.plan.Settings
+	s.PlanDigest, s.Surroundings = r.plan.Digest, r.plan.Surroundings
+	for _, p := range r.plan.Phases {
+		s.Phases = append(s.Phases, p.Name)
+		s.Hooks += len(p.Hooks())
+	}
+	return s
+}
+
+// watch records stop requests as they come. The function that it returns waits
+// until no more can be recorded.
+func (r *run) watch(ctx context.Context) (stop func()) {
+	quit, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		asked, kill := ctx.Done(), r.o.Kill
+		for {
+			select {
+			case <-asked:
+				asked = nil
+				var s *phased.StopRequest
+				if errors.As(context.Cause(ctx), &s) {
+					r.emit(phased.RunStopping{Signal: phased.SignalName(s.Signal)})
+				}
+			case <-kill:
+				kill = nil
+				r.emit(phased.RunStopping{Signal: "SIGKILL", Kill: true})
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-gone }
+}
+
+// lifecycle runs the phases, and the failure phase where one is due.
+func (r *run) lifecycle(ctx context.Context) error {
+	runCtx, cancel := limit(ctx, "run", r.plan.Lifecycle, r.plan.Timeout)
+	defer cancel()
+	var fatal error
+	for _, p := range r.plan.Phases {
+		goOn, err := r.phase(runCtx, p)
+		fatal = errors.Join(fatal, err)
+		if !goOn {
+			break
+		}
+	}
+	if r.failure == nil || r.plan.Failure == nil || r.killed() {
+		return fatal
+	}
+	if r.o.NoFailurePhaseOnStop && r.failure.Exit.Cause == phased.CauseStopped {
+		return fatal
+	}
+	failCtx, cancel := r.failureContext(ctx, runCtx)
+	defer cancel()
+	return errors.Join(fatal, r.failurePhase(failCtx))
+}
+
+// failureContext outlives the cancel of ctx; it ends at the limit of the
+// failure phase and when Kill is closed.
+func (r *run) failureContext(ctx, runCtx context.Context) (context.Context, context.CancelFunc) {
+	p := r.plan.Failure
+	ends := p.Timeout
+	if ends == 0 {
+		ends = r.plan.FailureLimit
+	}
+	c, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	c, cancelLimit := limit(c, "phase", p.Name, ends)
+	cancelRun := func() {}
+	if deadline, ok := runCtx.Deadline(); ok && r.o.TimeoutStrikesOnce && runCtx.Err() == nil {
+		c, cancelRun = context.WithDeadlineCause(c, deadline,
+			&phased.Timeout{Of: "run", Name: r.plan.Lifecycle, Limit: time.Duration(r.plan.Timeout)})
+	}
+	quit, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		select {
+		case <-r.o.Kill:
+			cancel(killCause(ctx))
+		case <-quit:
+		}
+	}()
+	return c, func() { close(quit); <-gone; cancelRun(); cancelLimit(); cancel(nil) }
+}
+
+// killCause is the cause of what is ended because Kill was closed.
+func killCause(ctx context.Context) error {
+	var s *phased.StopRequest
+	if errors.As(context.Cause(ctx), &s) {
+		return s
+	}
+	return &phased.StopRequest{Signal: 9}
+}
+
+func (r *run) killed() bool {
+	select {
+	case <-r.o.Kill:
+		return true
+	default:
+		return false
+	}
+}
+
+// limit is context.WithTimeoutCause, with 0 for no limit.
+func limit(ctx context.Context, of, name string, d phased.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, time.Duration(d), &phased.Timeout{Of: of, Name: name, Limit: time.Duration(d)})
+}
+
+// fail notes a failure. The first one is the run's cause.
+func (r *run) fail(f phased.Failure) {
+	if r.failure != nil {
+		return
+	}
+	r.failure = &f
+	r.emit(phased.RunFailed{Failure: f})
+}
+
+// emit makes the next events and puts them on record together.
+func (r *run) emit(data ...phased.Payload) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var events []phased.Event
+	for _, d := range data {
+		if r.fold.Status.Final() {
+			break
+		}
+		e := phased.Event{Run: r.o.ID, Seq: r.fold.Seq + 1, Time: time.Now().UTC(), Mono: time.Since(r.began), Data: d}
+		r.fold.Apply(e)
+		events = append(events, e)
+	}
+	if len(events) == 0 {
+		return
+	}
+	if r.recordErr == nil {
+		if r.recordErr = r.o.Record(events...); r.recordErr == nil {
+			return
+		}
+	}
+	if r.o.Unrecorded != nil {
+		for _, e := range events {
+			r.o.Unrecorded(e)
+		}
+	}
+}
+
+// unrecorded returns the error that keeps the run from being recorded, where
+// the run must not go on for it.
+func (r *run) unrecorded() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.o.RecordOptional {
+		return nil
+	}
+	return r.recordErr
+}
+
+func (r *run) finish(err error) (phased.Run, error) {
+	if e := r.unrecorded(); e != nil {
+		err = errors.Join(fmt.Errorf("cannot record the run: %w", e), err)
+	}
+	if err != nil && r.failure == nil {
+		r.fail(phased.Failure{Exit: internal(err)})
+	}
+	end := phased.RunFinished{Status: phased.StatusSucceeded, Failure: r.failure, Took: time.Since(r.began), Ran: r.ran, Failed: r.failed}
+	if r.failure != nil {
+		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), ExitCode(r.failure.Exit)
+	}
+	r.emit(end)
+	if e := r.unrecorded(); e != nil && err == nil {
+		err = fmt.Errorf("cannot record the run: %w", e)
+		if r.fold.ExitCode == 0 {
+			r.fold.ExitCode = exitInternal
+		}
+	}
+	return r.fold, err
+}
+
+func internal(err error) phased.Exit {
+	return phased.Exit{Cause: phased.CauseInternal, Status: exitInternal, Message: err.Error()}
+}
+
+// The exit codes that a run can end with, of the one table in docs/design.md,
+// section 6.
+const (
+	exitHook     = 1
+	exitInvalid  = 2
+	exitInternal = 74
+	exitTimeout  = 124
+)
+
+// ExitCode returns phased's exit status for the cause that stopped a run.
+func ExitCode(e phased.Exit) int {
+	switch e.Cause {
+	case phased.CauseOK:
+		return 0
+	case phased.CauseList:
+		return exitInvalid
+	case phased.CauseInternal:
+		return exitInternal
+	case phased.CauseTimeout:
+		return exitTimeout
+	case phased.CauseStopped:
+		return e.Status
+	}
+	return exitHook
+}

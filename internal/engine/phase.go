@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// phase runs one phase. It reports whether the lifecycle goes on; the error is
+// phased's own.
+func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool, fatal error) {
+	began := time.Now()
+	pctx, cancel := limit(ctx, "phase", planned.Name, planned.Timeout)
+	defer cancel()
+	if exit, ended := endedBy(ctx); ended {
+		r.fail(phased.Failure{Phase: planned.Name, Exit: exit})
+		return false, nil
+	}
+	p, err := r.enter(pctx, planned)
+	var first *phased.Failure // of this phase
+	if err == nil {
+		first, err = r.hooks(pctx, p)
+		first, err = r.leave(pctx, planned.Name, first, err)
+	}
+	if err != nil {
+		first = orFailure(first, phased.Failure{Phase: planned.Name, Exit: exitOf(err)})
+		if exitOf(err).Cause == phased.CauseInternal {
+			fatal = err
+		}
+	}
+	status := phased.StatusSucceeded
+	if first != nil {
+		r.fail(*first)
+		status = phased.StatusOf(first.Exit.Cause)
+	}
+	r.emit(phased.PhaseFinished{Phase: planned.Name, Status: status, Took: time.Since(began)})
+	if r.unrecorded() != nil {
+		r.fail(*r.recordFailure(planned.Name))
+		return false, fatal
+	}
+	return first == nil || (planned.OnFailure == phased.Continue && ctx.Err() == nil && fatal == nil), fatal
+}
+
+// enter lists the phase as it is now and records it. A phase that cannot be
+// entered comes back as an error: a *phased.ExitError where it is the phase's
+// fault.
+func (r *run) enter(ctx context.Context, planned phased.PlannedPhase) (phased.PlannedPhase, error) {
+	p, err := r.o.Executor.Enter(ctx, planned, r.setup)
+	s := phased.PhaseStarted{Phase: planned.Name, Failure: planned.Failure, Dirs: p.Dirs, Missing: p.Missing, Entries: p.Entries}
+	if err == nil {
+		s.Differences = r.o.Compare(planned, p)
+	}
+	if s.Entries == nil {
+		s.Entries = []phased.Entry{}
+	}
+	r.emit(s)
+	switch {
+	case err != nil:
+		return p, err
+	case p.Missing && !p.Optional:
+		err = listError("phase %s: no hook tree has the directory %s", p.Name, p.Dir)
+	case r.plan.Pinned && len(s.Differences) > 0:
+		d := s.Differences[0]
+		err = listError("phase %s is not as planned and its list is pinned: %s: %s (%d differences)", p.Name, d.Name, d.What, len(s.Differences))
+	}
+	if err != nil {
+		err = errors.Join(err, r.o.Executor.Leave(ctx))
+	}
+	return p, err
+}
+
+func listError(format string, args ...any) error {
+	return &phased.ExitError{Exit: phased.Exit{Cause: phased.CauseList, Status: exitInvalid, Message: fmt.Sprintf(format, args...)}}
+}
+
+// exitOf returns the Exit of a phase that failed by err.
+func exitOf(err error) phased.Exit {
+	var e *phased.ExitError
+	if errors.As(err, &e) {
+		return e.Exit
+	}
+	return internal(err)
+}
+
+// hooks runs the hooks of the phase and returns the first failure among them.
+func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.Failure, err error) {
+	for _, e := range p.Entries {
+		if e.Verdict != phased.VerdictRun {
+			continue
+		}
+		if exit, ended := endedBy(ctx); ended {
+			if first == nil || !p.Failure {
+				first = orFailure(first, phased.Failure{Phase: p.Name, Exit: exit})
+			}
+			return first, nil
+		}
+		f, err := r.hook(ctx, p, e)
+		if f != nil {
+			first = orFailure(first, *f)
+		}
+		if err != nil {
+			return first, err
+		}
+		if !p.Failure && r.unrecorded() != nil {
+			return r.recordFailure(p.Name), nil
+		}
+		if f != nil && p.OnFailure == phased.Stop {
+			return first, nil
+		}
+	}
+	return first, nil
+}
+
+func orFailure(first *phased.Failure, f phased.Failure) *phased.Failure {
+	if first == nil {
+		return &f
+	}
+	return first
+}
+
+func (r *run) recordFailure(phase string) *phased.Failure {
+	return &phased.Failure{Phase: phase, Exit: internal(fmt.Errorf("cannot record the run: %w", r.unrecorded()))}
+}
+
+// hook runs one hook and returns its failure, if any.
+func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (*phased.Failure, error) {
+	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Timeout: e.Timeout}
+	if h.Timeout == 0 {
+		h.Timeout = p.HookTimeout
+	}
+	if r.o.HookEnv != nil {
+		h.Env = r.o.HookEnv(p.Name, e.Name)
+	}
+	if p.Failure {
+		h.Env = slices.Concat(h.Env, r.failureEnv)
+	}
+	hctx, cancel := limit(ctx, "hook", string(h.Name), h.Timeout)
+	defer cancel()
+	began := time.Now()
+	r.started = false
+	res, err := r.o.Executor.Exec(hctx, h)
+	if err != nil {
+		res.Exit = internal(err)
+	}
+	if !r.started { // it could not be run: it is on record all the same
+		r.Started(h, phased.Process{})
+	}
+	r.emit(phased.HookFinished{
+		Phase: p.Name, Hook: e.Name, Exit: res.Exit, Took: time.Since(began), Usage: res.Usage,
+		Out: res.Out, Err: res.Err, Files: res.Files, Left: res.Left,
+	})
+	if !p.Failure {
+		r.ran++
+	}
+	if res.OK() {
+		return nil, nil
+	}
+	if !p.Failure {
+		r.failed++
+	}
+	return &phased.Failure{Phase: p.Name, Hook: e.Name, Path: e.Path, Exit: res.Exit}, err
+}
+
+// leave ends the phase at the executor, which may have the last word on a phase
+// that has not failed.
+func (r *run) leave(ctx context.Context, phase string, first *phased.Failure, err error) (*phased.Failure, error) {
+	lerr := r.o.Executor.Leave(ctx)
+	if lerr == nil || first != nil || err != nil {
+		return first, err
+	}
+	var e *phased.ExitError
+	if errors.As(lerr, &e) {
+		return &phased.Failure{Phase: phase, Exit: e.Exit}, nil
+	}
+	return nil, lerr
+}
+
+// failurePhase runs the failure phase with the story of the failure. What
+// fails in it is recorded and changes neither cause nor exit code.
+func (r *run) failurePhase(ctx context.Context) error {
+	planned := *r.plan.Failure
+	began := time.Now()
+	f := *r.failure
+	r.failureEnv = []phased.Text{
+		phased.Text("PHASED_FAILED_PHASE=" + f.Phase),
+		"PHASED_FAILED_HOOK=" + f.Hook,
+		phased.Text("PHASED_FAILED_CAUSE=" + string(f.Exit.Cause)),
+		phased.Text(fmt.Sprintf("PHASED_FAILED_STATUS=%d", f.Exit.Status)),
+	}
+	if r.o.FailureEnv != nil {
+		r.failureEnv = append(r.failureEnv, r.o.FailureEnv(f)...)
+	}
+	p, err := r.enter(ctx, planned)
+	status := phased.StatusSucceeded
+	var first *phased.Failure
+	if err == nil {
+		first, err = r.hooks(ctx, p)
+		first, err = r.leave(ctx, planned.Name, first, err)
+	}
+	if err != nil && first == nil {
+		first = &phased.Failure{Phase: planned.Name, Exit: exitOf(err)}
+	}
+	if first != nil {
+		status = phased.StatusOf(first.Exit.Cause)
+		if first.Hook == "" {
+			r.emit(phased.RunWarning{Message: fmt.Sprintf("failure phase %s: %s", planned.Name, first.Exit.Message)})
+		}
+	}
+	r.emit(phased.PhaseFinished{Phase: planned.Name, Status: status, Took: time.Since(began)})
+	return nil
+}
+
+// endedBy returns how a context ended, as the exit of what it should have run.
+func endedBy(ctx context.Context) (phased.Exit, bool) {
+	if ctx.Err() == nil {
+		return phased.Exit{}, false
+	}
+	return phased.ExitByCause(context.Cause(ctx)), true
+}
