@@ -15,8 +15,8 @@ const (
 	VerdictSpecialFile   Verdict = "special-file"   // FIFO, socket or device
 	VerdictDanglingLink  Verdict = "dangling-link"  // a symbolic link whose target does not exist
 	VerdictUnreadable    Verdict = "unreadable"     // its type cannot be found out; the detail has the error
-	VerdictNameHasDot    Verdict = "name-has-dot"   // a dot in the name: foo.sh, .hidden, foo.dpkg-old
-	VerdictNameBackup    Verdict = "name-backup"    // an editor's or package manager's leftover: foo~, #foo#
+	VerdictNameHasDot    Verdict = "name-has-dot"   // a dot in the name: foo.sh, .hidden
+	VerdictNameBackup    Verdict = "name-backup"    // an editor's or package manager's leftover: foo~, #foo#, foo.dpkg-old
 	VerdictNameChars     Verdict = "name-chars"     // another character outside of [0-9A-Za-z_-]
 	VerdictNameFilter    Verdict = "name-filter"    // refused by the name filter of the settings
 	VerdictMasked        Verdict = "masked"         // a link to /dev/null, in this root or in a higher one
@@ -36,6 +36,16 @@ type Entry struct {
 	ModTime time.Time `json:"mtime,omitzero" doc:"modification time of the target"`
 	Digest  string    `json:"digest,omitempty" doc:"sha256 of the content, in hex, of entries that run"`
 	Timeout Duration  `json:"timeout,omitempty" doc:"time limit of this hook"`
+	// File is what the digest was made of. It stays in the process.
+	File FileID `json:"-"`
+}
+
+// FileID tells one content of one file from another, as far as the kernel's
+// own figures can: while it stays the same, the content was not changed. The
+// zero value is like no other.
+type FileID struct {
+	Dev, Ino     uint64
+	Mtime, Ctime int64 // nanoseconds since the epoch
 }
 
 // OnFailure says what a phase does after a hook of it has failed.
@@ -91,8 +101,9 @@ type PlannedPhase struct {
 	Phase
 	// Missing says that no root has the directory.
 	Missing bool    `json:"missing,omitempty"`
-	Dirs    []Text  `json:"dirs,omitempty"` // the directories listed, lowest root first
-	Entries []Entry `json:"entries"`        // those that run in run order first, then the others bytewise
+	Roots   []Text  `json:"roots,omitempty"` // hook trees that are looked through, lowest first; none where the directory is absolute
+	Dirs    []Text  `json:"dirs,omitempty"`  // the directories listed, lowest root first
+	Entries []Entry `json:"entries"`         // those that run in run order first, then the others bytewise
 }
 
 // Hooks returns the entries that run, in run order.
@@ -128,7 +139,18 @@ type Plan struct {
 	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
 	Pinned       bool           `json:"pinned,omitempty"`
 	Surroundings Surroundings   `json:"surroundings"`
-	Digest       string         `json:"digest"` // sha256 of all of the above
+	// Digest is the sha256 of what the plan will do: everything above but where
+	// it was written down (Settings), words (details) and times of files.
+	Digest  string   `json:"digest"`
+	Origins []Origin `json:"origins,omitempty"` // where each option in force came from
+}
+
+// Origin says where the value of an option came from.
+type Origin struct {
+	Phase  string `json:"phase,omitempty"` // absent: an option of the whole run
+	Option string `json:"option"`          // as the settings call it: hook-timeout
+	Value  string `json:"value"`
+	From   string `json:"from"` // FILE:LINE of the settings, the flag, or "default"
 }
 
 // Hook is one script or program, as an executor is told to run it.

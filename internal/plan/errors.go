@@ -1,0 +1,42 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Error is one reason for which no plan can be made.
+type Error struct {
+	File         string // settings file, or the directory that the message is about; may be ""
+	Line, Column int    // 0: none
+	Message      string
+}
+
+// Error returns FILE:LINE:COLUMN: MESSAGE, without what there is none of.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File)
+		if e.Line > 0 {
+			b.WriteString(":" + strconv.Itoa(e.Line))
+			if e.Column > 0 {
+				b.WriteString(":" + strconv.Itoa(e.Column))
+			}
+		}
+		b.WriteString(": ")
+	}
+	b.WriteString(e.Message)
+	return b.String()
+}
+
+// Errors are all reasons for which no plan can be made.
+type Errors []*Error
+
+// Error returns one reason a line.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, one := range e {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
