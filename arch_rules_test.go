@@ -1,0 +1,124 @@
+package arch_test
+
+// room is one folder of the product: what it may import of the product beside
+// phased and the leaves, which parts of the standard library are shut to it,
+// and why. docs/design.md section 3 says what it is for.
+type room struct {
+	leaf  bool     // may be imported by every room
+	wires bool     // may import every room but the other wiring ones
+	may   []string // further rooms that it may import
+	shut  []string // standard packages that it may not import
+	why   string   // the reason, printed where the rule is broken
+}
+
+// rooms is the list of folders under internal/. A new folder needs a row here
+// and a line in docs/design.md.
+func rooms() map[string]room {
+	return map[string]room{
+		"phased": {
+			leaf: true,
+			shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog", "net", "reflect"},
+			why:  "it is the language: the standard library only and no I/O, so that everybody may import it",
+		},
+		"config": {leaf: true, why: "it turns a file into values; what they mean is decided by the rooms"},
+		"proc":   {leaf: true, shut: []string{"os/exec"}, why: "it reads /proc and nothing else"},
+		"plan":   {why: "it forecasts: it must not know how hooks are run or where runs are kept"},
+		"engine": {
+			shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"},
+			why:  "it has no logger, no files and no terminal: what it needs of the outside are its seams",
+		},
+		"executor": {why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
+		"journal":  {shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
+		"report":   {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
+		"compat":   {wires: true, why: "it speaks for the originals and wires the rooms for that"},
+		"cli":      {wires: true, why: "it wires the rooms and decides nothing"},
+	}
+}
+
+// commands says what each program may import of the product.
+func commands() map[string][]string {
+	return map[string][]string{
+		"cmd/phased": {"cli", "compat"},
+		"bench":      {},
+		"examples":   {},
+		".":          {},
+	}
+}
+
+// shutToAll are standard packages that no room of the runner may import.
+func shutToAll() map[string]string {
+	return map[string]string{
+		"net":           "the runner opens no network socket",
+		"net/http":      "the runner opens no network socket",
+		"crypto/tls":    "the runner opens no network socket",
+		"log":           "nothing logs in the runner: the engine emits events",
+		"log/slog":      "nothing logs in the runner: the engine emits events",
+		"text/template": "a reachable template package turns off dead-code elimination: 2.5 MB and slower starts",
+		"html/template": "a reachable template package turns off dead-code elimination: 2.5 MB and slower starts",
+		"plugin":        "the runner is one static binary",
+		"math/rand":     "math/rand/v2 is the one in use",
+		"io/ioutil":     "os and io have it",
+	}
+}
+
+// library is who may import a module that is not of the standard library.
+type library struct {
+	rooms []string // nil: everybody
+	tests bool     // in test files only
+	why   string
+}
+
+// libraries lists every foreign module in use.
+func libraries() map[string]library {
+	return map[string]library{
+		"github.com/spf13/cobra":       {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
+		"github.com/spf13/pflag":       {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
+		"go.yaml.in/yaml/v4":           {rooms: []string{"config"}, why: "only config reads settings"},
+		"mvdan.cc/sh/v3":               {rooms: []string{"plan"}, why: "it reads shell syntax for lint, and never runs anything"},
+		"github.com/oklog/ulid/v2":     {rooms: []string{"cli", "compat", "journal"}, why: "a run's id is made where the run is opened"},
+		"github.com/fsnotify/fsnotify": {rooms: []string{"journal"}, why: "only the journal follows files"},
+		"golang.org/x/sys":             {rooms: []string{"proc", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/term":            {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
+		"github.com/google/go-cmp":     {tests: true, why: "it is for comparing in tests"},
+		"pgregory.net/rapid":           {tests: true, why: "it is for properties in tests"},
+		"github.com/rogpeppe/go-internal": {
+			tests: true, why: "testscript is for end-to-end tests",
+		},
+	}
+}
+
+// printers may write to the process's own stdout and stderr.
+func printers() map[string]string {
+	return map[string]string{
+		"cli": "", "compat": "", "cmd/phased": "", "bench": "", "examples": "",
+	}
+}
+
+// globals are the package-level variables that are allowed beside sentinel
+// errors, embedded files and interface assertions: "path name", with the reason.
+func globals() map[string]string {
+	return map[string]string{}
+}
+
+// netImporters are the foreign packages that may bring net into cmd/phased.
+func netImporters() map[string]string {
+	return map[string]string{
+		"github.com/spf13/pflag": "it has flag types for addresses, and opens nothing",
+	}
+}
+
+// neverLinked may not be in cmd/phased at all, whoever brings it.
+func neverLinked() map[string]string {
+	return map[string]string{
+		"net/http":      "the runner runs as root and speaks no protocol",
+		"crypto/tls":    "the runner runs as root and speaks no protocol",
+		"net/rpc":       "the runner runs as root and speaks no protocol",
+		"html/template": "it costs 2.5 MB and start-up time",
+		"database/sql":  "the journal is files",
+		"plugin":        "the runner is one static binary",
+		"C":             "the runner is a static binary, built without cgo",
+	}
+}
+
+// maxLines is how long a source file may be.
+const maxLines = 500
