@@ -208,9 +208,13 @@ type RunFinished struct {
 }
 
 // RunInterrupted is the last event of a run whose phased died: the next writer
-// of this host closes it so.
+// of this host closes it so. Its time is that of the closing, its mono that of
+// the event before it.
 type RunInterrupted struct {
-	ClosedBy string `json:"closed_by" doc:"run or command that found it"`
+	ClosedBy string   `json:"closed_by" doc:"run or command that found it"`
+	Failure  *Failure `json:"failure,omitempty" doc:"what had made it fail before phased died"`
+	Ran      int      `json:"ran" doc:"hooks started, without the failure phase"`
+	Failed   int      `json:"failed" doc:"of these, hooks that had failed"`
 }
 
 // Kind implements Payload.
@@ -264,19 +268,7 @@ type eventHead struct {
 
 // MarshalJSON implements json.Marshaler: one object with v, run, seq, t, mono,
 // kind and data.
-func (e Event) MarshalJSON() ([]byte, error) {
-	h := eventHead{V: EventVersion, Run: e.Run, Seq: e.Seq, Time: e.Time.UTC(), Mono: e.Mono, Kind: e.Data.Kind()}
-	if u, ok := e.Data.(Unknown); ok {
-		h.Data = u.Raw
-	} else {
-		p, err := json.Marshal(e.Data)
-		if err != nil {
-			return nil, err
-		}
-		h.Data = p
-	}
-	return json.Marshal(h)
-}
+func (e Event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil) }
 
 // NewerVersionError tells that an event was written by a newer phased, in a
 // format that this one cannot read.
@@ -291,6 +283,13 @@ func (e *NewerVersionError) Error() string {
 func (e *Event) UnmarshalJSON(p []byte) error {
 	var h eventHead
 	if err := json.Unmarshal(p, &h); err != nil {
+		// A newer format may have changed the type of any other field.
+		var only struct {
+			V int `json:"v"`
+		}
+		if json.Unmarshal(p, &only) == nil && only.V > EventVersion {
+			return &NewerVersionError{only.V}
+		}
 		return err
 	}
 	if h.V > EventVersion {

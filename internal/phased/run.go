@@ -92,11 +92,16 @@ func (r *Run) Apply(e Event) bool {
 	if e.Seq != r.Seq+1 || r.Status.Final() || (r.Seq > 0 && e.Run != r.ID) {
 		return false
 	}
+	if r.Seq == 0 {
+		r.ID, r.Began, r.Status = e.Run, e.Time, StatusRunning
+	}
 	r.Seq = e.Seq
 	r.Took = e.Mono
 	switch d := e.Data.(type) {
 	case RunStarted:
-		r.ID, r.Start, r.Began, r.Status = e.Run, d, e.Time, StatusRunning
+		if e.Seq == 1 {
+			r.Start = d
+		}
 	case RunFailed:
 		f := d.Failure
 		r.Failure, r.Status = &f, StatusFailing
@@ -105,11 +110,17 @@ func (r *Run) Apply(e Event) bool {
 		r.Warnings = append(r.Warnings, d.Message)
 	case RunFinished:
 		r.Ended, r.Took, r.Status, r.ExitCode = e.Time, d.Took, d.Status, d.ExitCode
+		if !r.Status.Final() { // a status of a newer phased
+			r.Status = StatusFailed
+		}
 		if d.Failure != nil {
 			r.Failure = d.Failure
 		}
 	case RunInterrupted:
 		r.Ended, r.Status, r.ClosedBy = e.Time, StatusInterrupted, d.ClosedBy
+		if d.Failure != nil {
+			r.Failure = d.Failure
+		}
 		r.interrupt()
 	case PhaseStarted:
 		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: d, Status: StatusRunning, Began: e.Time})
@@ -188,4 +199,30 @@ func (r *Run) Hook(phase string, name Text) *HookRun {
 		}
 	}
 	return nil
+}
+
+// Counts returns how many hooks were started, without the failure phase, and
+// how many of these failed.
+func (r *Run) Counts() (ran, failed int) {
+	for i := range r.Phases {
+		if r.Phases[i].Failure {
+			continue
+		}
+		for j := range r.Phases[i].Hooks {
+			ran++
+			if x := r.Phases[i].Hooks[j].Exit; x != nil && !x.OK() {
+				failed++
+			}
+		}
+	}
+	return ran, failed
+}
+
+// Closing reports whether an event is the last one of its run.
+func (e Event) Closing() bool {
+	switch e.Data.(type) {
+	case RunFinished, RunInterrupted:
+		return true
+	}
+	return false
 }

@@ -3,8 +3,8 @@ package phased
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // Text is a string of arbitrary bytes: a file name, an argument, output of a
@@ -18,18 +18,7 @@ type base64Text struct {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (t Text) MarshalJSON() ([]byte, error) {
-	if !utf8.ValidString(string(t)) {
-		return json.Marshal(base64Text{[]byte(t)})
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(string(t)); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
+func (t Text) MarshalJSON() ([]byte, error) { return t.appendJSON(nil), nil }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Text) UnmarshalJSON(p []byte) error {
@@ -38,6 +27,9 @@ func (t *Text) UnmarshalJSON(p []byte) error {
 		var v base64Text
 		if err := json.Unmarshal(p, &v); err != nil {
 			return fmt.Errorf("text is neither a string nor {\"b64\": ...}: %w", err)
+		}
+		if v.B64 == nil {
+			return errors.New("text is neither a string nor {\"b64\": ...}")
 		}
 		*t = Text(v.B64)
 		return nil
