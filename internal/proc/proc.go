@@ -9,71 +9,66 @@ package proc
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
-
-// Stat is what /proc/PID/stat tells of a process.
-type Stat struct {
-	Pid, Parent, Group, Session int
-	State                       byte   // 'R', 'S', 'T', 'Z', ...
-	Start                       uint64 // clock ticks since boot
-	Command                     string // the kernel's name of it, at most 15 bytes
-}
 
 // Read returns the stat of a process; an error that is fs.ErrNotExist where
 // there is none.
 func Read(pid int) (Stat, error) {
-	p, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	var buf [2048]byte
+	n, err := readFile("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
 	if err != nil {
 		if gone(err) {
 			return Stat{}, fs.ErrNotExist
 		}
 		return Stat{}, err
 	}
-	return parse(p)
+	return parse(buf[:n])
 }
 
-// parse reads one line of /proc/PID/stat. The command stands in parentheses and
-// may hold anything, blanks and parentheses included.
-func parse(p []byte) (Stat, error) {
-	open, end := bytes.IndexByte(p, '('), bytes.LastIndexByte(p, ')')
-	if open < 1 || end < open {
-		return Stat{}, fmt.Errorf("cannot read process stat %q", p)
-	}
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(p[:open])))
+// readFile reads the beginning of a file of /proc without the cost of an
+// os.File: it is called once for each hook that is started.
+func readFile(path string, buf []byte) (int, error) {
+	var fd, n int
+	err := retry(func() (err error) {
+		fd, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		return err
+	})
 	if err != nil {
-		return Stat{}, fmt.Errorf("cannot read process stat: %w", err)
+		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	f := strings.Fields(string(p[end+1:]))
-	if len(f) < 20 {
-		return Stat{}, fmt.Errorf("cannot read process stat %q", p)
+	defer syscall.Close(fd)
+	err = retry(func() (err error) {
+		n, err = syscall.Read(fd, buf)
+		return err
+	})
+	if err != nil {
+		return 0, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	s := Stat{Pid: pid, Command: string(p[open+1 : end]), State: f[0][0]}
-	for i, dst := range []*int{&s.Parent, &s.Group, &s.Session} {
-		if *dst, err = strconv.Atoi(f[1+i]); err != nil {
-			return Stat{}, fmt.Errorf("cannot read process stat: %w", err)
+	return n, nil
+}
+
+func retry(f func() error) error {
+	for {
+		if err := f(); !errors.Is(err, syscall.EINTR) {
+			return err
 		}
 	}
-	s.Start, err = strconv.ParseUint(f[19], 10, 64)
-	if err != nil {
-		return Stat{}, fmt.Errorf("cannot read process stat: %w", err)
-	}
-	return s, nil
 }
 
 func gone(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "no such process")
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }
 
 // Alive reports whether the process with that pid and start time still runs; a
 // zombie does not. A start of 0 stands for any.
 func Alive(pid int, start uint64) bool {
 	s, err := Read(pid)
-	return err == nil && s.State != 'Z' && s.State != 'X' && (start == 0 || s.Start == start)
+	return err == nil && !s.Ended() && (start == 0 || s.Start == start)
 }
 
 // BootID returns the kernel's boot id, or "" where it cannot be read.
@@ -85,8 +80,9 @@ func BootID() string {
 	return strings.TrimSpace(string(p))
 }
 
-// All returns the stat of every process that can be seen. Processes that end
-// meanwhile are left out.
+// All returns the stat of every process that can be seen, zombies included.
+// Processes that end meanwhile are left out. The list is no snapshot: a process
+// that is forked while it is made may be missing.
 func All() ([]Stat, error) {
 	d, err := os.Open("/proc")
 	if err != nil {
@@ -97,7 +93,7 @@ func All() ([]Stat, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Stat
+	all := make([]Stat, 0, len(names))
 	for _, n := range names {
 		pid, err := strconv.Atoi(n)
 		if err != nil {
@@ -113,11 +109,44 @@ func All() ([]Stat, error) {
 // Environ returns the environment that the process was started with, as
 // NAME=value; nil where it cannot be read.
 func Environ(pid int) []string {
-	p, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil || len(p) == 0 {
+	p := environ(pid)
+	if len(p) == 0 {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(string(p), "\x00"), "\x00")
+}
+
+// HasEnv reports whether the environment that the process was started with
+// holds every one of the entries, each NAME=value. False where it cannot be
+// read, or where no entry is asked for.
+func HasEnv(pid int, entries ...string) bool {
+	return len(entries) > 0 && holds(environ(pid), entries)
+}
+
+func environ(pid int) []byte {
+	p, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// holds reports whether the block of NUL-ended entries has all of them, each as
+// a whole entry.
+func holds(block []byte, entries []string) bool {
+	if len(block) == 0 {
+		return false
+	}
+	block = append([]byte{0}, block...)
+	if block[len(block)-1] != 0 {
+		block = append(block, 0)
+	}
+	for _, e := range entries {
+		if !bytes.Contains(block, []byte("\x00"+e+"\x00")) {
+			return false
+		}
+	}
+	return true
 }
 
 // CommandLine returns the process's arguments separated by blanks, or its
