@@ -1,0 +1,53 @@
+# Targets of the house. `make help` lists them.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+COUNT    ?= 5
+BENCH    ?=
+
+tool = go tool -modfile=tools/go.mod
+scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check lint fmt soak bench docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+build: ## build the static binary bin/phased and the names it goes by
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/phased ./cmd/phased
+	ln -sfn phased bin/os-refresh-config
+	ln -sfn phased bin/dib-run-parts
+
+demo: build ## run the example host's refresh in a temporary directory
+	examples/demo.sh
+
+test: build ## install what the tests need, then run all of them
+	scripts/need test
+	go vet ./...
+	go test -race -shuffle=on -timeout 20m ./...
+
+check: test lint ## what CI runs
+
+lint: ## run the linters over the code and the scripts
+	scripts/need lint
+	$(tool) golangci-lint run ./...
+	shellcheck --external-sources --source-path=SCRIPTDIR $(scripts)
+
+fmt: ## format the code
+	$(tool) gofumpt -w $$(git ls-files '*.go')
+
+soak: build ## long repeats (COUNT) and every fuzz target (FUZZTIME each)
+	scripts/need test
+	PHASED_SOAK=1 go test -race -shuffle=on -count=$(COUNT) -timeout 120m ./...
+	scripts/fuzz $(FUZZTIME)
+
+bench: build ## compare with the originals and a C loop, in one run (BENCH='-rounds 9')
+	scripts/need bench
+	go run ./bench $(BENCH)
+
+docs: ## write the generated pages again
+	go generate ./...
+
+clean: ## remove what was built
+	rm -rf bin bench/out
