@@ -1,0 +1,160 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"phased/internal/phased"
+)
+
+func (d *decoder) lifecycles(s *Settings, n *yaml.Node, at string) {
+	d.pairs(n, at, "lifecycles: {deploy: {phases: [prepare, apply]}}", func(key, value *yaml.Node) {
+		if why := badName(key.Value); why != "" {
+			d.errorf(key, "%s: %s", at, why)
+		}
+		if s.Lifecycles == nil {
+			s.Lifecycles = map[string]Lifecycle{}
+		}
+		whole := join(at, key.Value)
+		d.lines[whole] = key.Line
+		l := Lifecycle{Name: key.Value}
+		d.fields(value, whole, "deploy: {phases: [prepare, apply]}", d.lifecycleFields(&l))
+		d.lifecycle(&l, key, whole)
+		s.Lifecycles[key.Value] = l
+	})
+}
+
+// lifecycle tells what is wrong with a lifecycle as a whole.
+func (d *decoder) lifecycle(l *Lifecycle, key *yaml.Node, at string) {
+	_, given := d.lines[at+".phases"]
+	if !given && !Builtin(l.Name) {
+		d.errorf(key, "%s: has no phases; expected such as `phases: [prepare, apply]`", at)
+	}
+	if l.Base != "" && l.Roots != nil {
+		d.errorf(key, "%s: has both base and roots; base is for one hook tree, roots for several", at)
+	}
+}
+
+// lifecycleFields is the table of the keys of a lifecycle.
+func (d *decoder) lifecycleFields(l *Lifecycle) []field {
+	duration := func(k, example string, dst **time.Duration) field {
+		return field{k, func(n *yaml.Node, at string) { putNew(dst)(d.duration(n, at, example)) }}
+	}
+	seen := map[string]bool{}
+	// Names of phases are what events, gates and variables call them by.
+	phase := func(n *yaml.Node, at string, failure bool) Phase {
+		p := d.phase(n, at, failure)
+		if p.Name != "" && seen[p.Name] {
+			d.errorf(n, "%s: the lifecycle has another phase called %s", at, p.Name)
+		}
+		seen[p.Name] = true
+		return p
+	}
+	return []field{
+		{"base", func(n *yaml.Node, at string) { put(&l.Base)(d.absolute(n, at, "base: /srv/hooks")) }},
+		{"roots", func(n *yaml.Node, at string) { put(&l.Roots)(d.roots(n, at)) }},
+		{"on-failure", func(n *yaml.Node, at string) { d.onFailure(&l.OnFailure, n, at) }},
+		{"order", func(n *yaml.Node, at string) { d.order(&l.Order, n, at) }},
+		{"names", func(n *yaml.Node, at string) { put(&l.Names)(d.expression(n, at)) }},
+		duration("timeout", "1h", &l.Timeout),
+		duration("phase-timeout", "20m", &l.PhaseTimeout),
+		duration("hook-timeout", "5m", &l.HookTimeout),
+		{"list", func(n *yaml.Node, at string) { put(&l.List)(d.choice(n, at, "listed", "pinned")) }},
+		{"phases", func(n *yaml.Node, at string) {
+			d.list(n, at, "phases: [prepare, apply]", func(n *yaml.Node, at string) {
+				l.Phases = append(l.Phases, phase(n, at, false))
+			})
+		}},
+		{"failure", func(n *yaml.Node, at string) {
+			p := phase(n, at, true)
+			l.Failure = &p
+		}},
+	}
+}
+
+// phase reads a phase: a mapping, or its name alone.
+func (d *decoder) phase(n *yaml.Node, at string, failure bool) Phase {
+	var p Phase
+	n = d.resolve(n)
+	if n == nil {
+		return p
+	}
+	d.lines[at] = n.Line
+	const example = "{name: apply, dir: apply.d}"
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		v, n, ok := d.text(n, at, "a phase", example)
+		if why := badName(v); ok && why != "" {
+			d.errorf(n, "%s: %s", at, why)
+		}
+		return Phase{Name: v}
+	}
+	if n.Kind != yaml.MappingNode {
+		d.errorf(n, "%s: expected a phase such as `%s` or its name, not %s", at, example, describe(n))
+		return p
+	}
+	known := d.phaseFields(&p)
+	if failure {
+		known = d.failureFields(&p)
+	}
+	d.fields(n, at, example, known)
+	if _, given := d.lines[at+".name"]; !given && !failure {
+		d.errorf(n, "%s: has no name; expected such as `name: apply`", at)
+	}
+	return p
+}
+
+// phaseFields is the table of the keys of a phase.
+func (d *decoder) phaseFields(p *Phase) []field {
+	return append(d.failureFields(p),
+		field{"on-failure", func(n *yaml.Node, at string) { d.onFailure(&p.OnFailure, n, at) }})
+}
+
+// failureFields is the table of the keys of a failure phase. It always goes on
+// after a failure of its own.
+func (d *decoder) failureFields(p *Phase) []field {
+	return []field{
+		{"name", func(n *yaml.Node, at string) {
+			v, n, ok := d.text(n, at, "a name", "name: apply")
+			if why := badName(v); ok && why != "" {
+				d.errorf(n, "%s: %s", at, why)
+			}
+			p.Name = v
+		}},
+		{"dir", func(n *yaml.Node, at string) { put(&p.Dir)(d.phaseDir(n, at)) }},
+		{"order", func(n *yaml.Node, at string) { d.order(&p.Order, n, at) }},
+		{"names", func(n *yaml.Node, at string) { put(&p.Names)(d.expression(n, at)) }},
+		{"timeout", func(n *yaml.Node, at string) { putNew(&p.Timeout)(d.duration(n, at, "20m")) }},
+		{"hook-timeout", func(n *yaml.Node, at string) { putNew(&p.HookTimeout)(d.duration(n, at, "5m")) }},
+		{"optional", func(n *yaml.Node, at string) { putNew(&p.Optional)(d.boolean(n, at)) }},
+	}
+}
+
+func (d *decoder) onFailure(dst *phased.OnFailure, n *yaml.Node, at string) {
+	if v, ok := d.choice(n, at, policies()...); ok {
+		*dst = phased.OnFailure(v)
+	}
+}
+
+func (d *decoder) order(dst *phased.Order, n *yaml.Node, at string) {
+	if v, ok := d.choice(n, at, orders()...); ok {
+		*dst = phased.Order(v)
+	}
+}
+
+// phaseDir reads a directory below the hook trees, or an absolute one.
+func (d *decoder) phaseDir(n *yaml.Node, at string) (string, bool) {
+	const example = "dir: apply.d"
+	v, n, ok := d.text(n, at, "a directory", example)
+	if !ok {
+		return "", false
+	}
+	dir := filepath.Clean(v)
+	if v == "" || dir == "." || dir == ".." || strings.HasPrefix(dir, "../") {
+		d.errorf(n, "%s: expected a directory below the hook trees such as `%s`, or an absolute one, not %s", at, example, describe(n))
+		return "", false
+	}
+	return dir, true
+}
