@@ -1,0 +1,208 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"phased/internal/phased"
+)
+
+type view interface {
+	Event(phased.Event)
+	Tick(time.Time)
+	Flush() error
+}
+
+func progress(b *bytes.Buffer, s Style) view {
+	if s.Terminal {
+		l := NewLive(b, b, s)
+		l.Signs = s.Colour
+		return l
+	}
+	return NewPlain(b, b, s)
+}
+
+func play(b *bytes.Buffer, s Style, events []phased.Event) {
+	v := progress(b, s)
+	for _, e := range events {
+		v.Event(e)
+	}
+	v.Flush()
+}
+
+func TestProgressOfSuccess(t *testing.T) {
+	golden(t, "progress-success", func(b *bytes.Buffer, s Style) { play(b, s, success().events) })
+}
+
+func TestProgressOfFailure(t *testing.T) {
+	golden(t, "progress-failure", func(b *bytes.Buffer, s Style) { play(b, s, failure().events) })
+}
+
+func TestProgressOfStop(t *testing.T) {
+	tp := (&tape{}).add(0, started(2)).add(0, phased.PhaseStarted{Phase: "configure", Entries: runs("10-long", "20-next")})
+	tp.add(0, phased.HookStarted{Phase: "configure", Hook: "10-long", Path: "/etc/phased/configure.d/10-long", Pid: 7})
+	tp.add(time.Second, phased.RunStopping{Signal: "SIGINT"}, phased.HookSignalled{Phase: "configure", Hook: "10-long", Signal: "SIGTERM", Reason: "told to stop by SIGINT", Count: 3})
+	tp.add(time.Second, phased.RunStopping{Signal: "SIGKILL", Kill: true}, phased.HookSignalled{Phase: "configure", Hook: "10-long", Signal: "SIGKILL", Reason: "told to stop again", Count: 1})
+	exit := phased.Exit{Cause: phased.CauseStopped, Status: 130, Signal: 2, Message: "told to stop by SIGINT"}
+	tp.add(0, phased.HookCut{Phase: "configure", Hook: "10-long", Dropped: 3 << 20, Limit: 8 << 20})
+	tp.add(0, phased.HookFinished{Phase: "configure", Hook: "10-long", Exit: exit, Took: 2 * time.Second, Left: true})
+	f := phased.Failure{Phase: "configure", Hook: "10-long", Path: "/etc/phased/configure.d/10-long", Exit: exit}
+	tp.add(0, phased.RunFailed{Failure: f}, phased.PhaseFinished{Phase: "configure", Status: phased.StatusStopped, Took: 2 * time.Second})
+	tp.add(0, phased.HookOutput{Phase: "configure", Hook: "10-long", Stream: "out", Text: "late words\n", Late: true})
+	tp.add(0, phased.RunWarning{Message: "cannot do \x1b[2J this"})
+	tp.add(0, phased.RunFinished{Status: phased.StatusStopped, ExitCode: 130, Failure: &f, Took: 2 * time.Second, Ran: 1, Failed: 1})
+	golden(t, "progress-stop", func(b *bytes.Buffer, s Style) { play(b, s, tp.events) })
+}
+
+// TestLifeSigns follows a quiet hook by the clock of the ticks.
+func TestLifeSigns(t *testing.T) {
+	tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "configure", Entries: runs("40-sync")})
+	tp.add(0, phased.HookStarted{Phase: "configure", Hook: "40-sync", Path: "/x"})
+	t0 := tp.events[2].Time
+	tp.add(5*time.Second, phased.HookOutput{Phase: "configure", Hook: "40-sync", Stream: "out", Text: "still w"})
+	tp.add(time.Minute, phased.HookOutput{Phase: "configure", Hook: "40-sync", Stream: "out", Text: "aiting\nfor it\n"})
+	tp.add(time.Second, phased.HookFinished{Phase: "configure", Hook: "40-sync", Exit: okExit, Took: 66 * time.Second})
+	golden(t, "life-signs", func(b *bytes.Buffer, s Style) {
+		v := progress(b, s)
+		for _, e := range tp.events[:3] {
+			v.Event(e)
+		}
+		for half := range 7 {
+			v.Tick(t0.Add(time.Duration(half) * 500 * time.Millisecond))
+		}
+		v.Event(tp.events[3])
+		v.Tick(t0.Add(6 * time.Second))
+		v.Tick(t0.Add(62 * time.Second))
+		v.Tick(t0.Add(66 * time.Second))
+		v.Event(tp.events[4])
+		v.Tick(t0.Add(90 * time.Second))
+		v.Event(tp.events[5])
+		v.Tick(t0.Add(300 * time.Second))
+		v.Flush()
+	})
+}
+
+// TestLifeSignWhileQuiet wants a sign after 10 s of silence on a terminal and
+// one a minute elsewhere, and none while a hook talks.
+func TestLifeSignWhileQuiet(t *testing.T) {
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	events := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "configure", Entries: runs("a")}).
+		add(0, phased.HookStarted{Phase: "configure", Hook: "a"}).events
+	for _, e := range events {
+		e.Time = at
+	}
+	start := events[2].Time
+	t.Run("terminal", func(t *testing.T) {
+		var out, err bytes.Buffer
+		l := NewLive(&out, &err, styles()["term60"])
+		l.Signs = true
+		for _, e := range events {
+			l.Event(e)
+		}
+		l.Tick(start.Add(9 * time.Second))
+		if strings.Contains(err.String(), "quiet") {
+			t.Errorf("after 9 s: %q", err.String())
+		}
+		l.Tick(start.Add(12 * time.Second))
+		if !strings.Contains(err.String(), "a has been running for 12 s, quiet for 12 s") {
+			t.Errorf("after 12 s: %q", err.String())
+		}
+	})
+	t.Run("plain", func(t *testing.T) {
+		var out, err bytes.Buffer
+		p := NewPlain(&out, &err, styles()["plain"])
+		for _, e := range events {
+			p.Event(e)
+		}
+		for s := range 150 {
+			p.Tick(start.Add(time.Duration(s) * time.Second))
+		}
+		want := "... configure/a has been running for 60 s, quiet for 60 s\n... configure/a has been running for 2 min, quiet for 2 min\n"
+		if err.String() != want {
+			t.Errorf("got %q, want %q", err.String(), want)
+		}
+	})
+}
+
+// TestEveryByteIsShown feeds output in pieces of every size and wants the same
+// text as in one piece, so that no boundary loses or changes anything.
+func TestEveryByteIsShown(t *testing.T) {
+	const text = "ärger\nzwei\r\ndrei\rvier\n\x1b[31mrot\x1b[0m und \xff\nende ohne"
+	for _, style := range []string{"plain", "term60"} {
+		var want string
+		for size := len(text); size > 0; size-- {
+			tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "p", Entries: runs("a")})
+			tp.add(0, phased.HookStarted{Phase: "p", Hook: "a"})
+			for i := 0; i < len(text); i += size {
+				tp.add(0, phased.HookOutput{Phase: "p", Hook: "a", Stream: "out", Text: phased.Text(text[i:min(i+size, len(text))])})
+			}
+			tp.add(0, phased.HookFinished{Phase: "p", Hook: "a", Exit: okExit, Took: time.Second})
+			var b bytes.Buffer
+			play(&b, styles()[style], tp.events)
+			if want == "" {
+				want = b.String()
+			}
+			if b.String() != want {
+				t.Errorf("%s, pieces of %d bytes:\n%q\nwant\n%q", style, size, b.String(), want)
+			}
+		}
+	}
+}
+
+// TestTicksBetweenPiecesLoseNothing opens the line at every boundary.
+func TestTicksBetweenPiecesLoseNothing(t *testing.T) {
+	const text = "ä..\x1b[31mrot\x1b[0m.\r\nende\nohne"
+	want := "    │ ä..\x1b[31mrot\x1b[0m.\n    │ ende\n    │ ohne\n"
+	for size := 1; size <= len(text); size++ {
+		tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "p", Entries: runs("a")})
+		tp.add(0, phased.HookStarted{Phase: "p", Hook: "a"})
+		var b bytes.Buffer
+		l := NewLive(&b, &b, Style{Terminal: true, Unicode: true, Colour: true})
+		for _, e := range tp.events {
+			l.Event(e)
+		}
+		n := len(tp.events)
+		for i := 0; i < len(text); i += size {
+			tp.add(0, phased.HookOutput{Phase: "p", Hook: "a", Stream: "out", Text: phased.Text(text[i:min(i+size, len(text))])})
+			l.Event(tp.events[n])
+			n++
+			l.Tick(tp.events[n-1].Time)
+		}
+		tp.add(0, phased.HookFinished{Phase: "p", Hook: "a", Exit: okExit, Took: time.Second})
+		l.Event(tp.events[n])
+		l.Flush()
+		got := strings.ReplaceAll(b.String(), "\x1b[2m│\x1b[0m", "│")
+		got = strings.ReplaceAll(got, "\x1b[31mro\x1b[0mt", "\x1b[31mrot") // a row shown in pieces closes its colour
+		for _, strip := range []string{"\x1b[31m", "\x1b[0m"} {
+			got = strings.ReplaceAll(got, strip, "")
+			want = strings.ReplaceAll(want, strip, "")
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("pieces of %d bytes: %q does not have %q", size, got, want)
+		}
+	}
+}
+
+type brokenWriter struct{}
+
+var errBroken = errors.New("broken")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestBrokenWriterIsReported(t *testing.T) {
+	for name, v := range map[string]view{
+		"live":   NewLive(brokenWriter{}, &bytes.Buffer{}, styles()["term60"]),
+		"plain":  NewPlain(brokenWriter{}, &bytes.Buffer{}, Style{}),
+		"events": NewEvents(brokenWriter{}),
+	} {
+		for _, e := range failure().events {
+			v.Event(e)
+		}
+		if err := v.Flush(); !errors.Is(err, errBroken) {
+			t.Errorf("%s: Flush gave %v", name, err)
+		}
+	}
+}

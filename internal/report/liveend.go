@@ -1,0 +1,171 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"phased/internal/phased"
+)
+
+// Ages from which a hook that runs is talked about.
+const (
+	showAfter  = 1 * time.Second
+	quietAfter = 10 * time.Second
+	signEvery  = time.Minute
+)
+
+// Tick shows that a hook still runs; call it about once a second.
+func (l *Live) Tick(now time.Time) {
+	v := l.cur
+	if v == nil {
+		return
+	}
+	if l.openHalf(v) || l.half != "" {
+		return
+	}
+	age, quiet := now.Sub(v.began), now.Sub(v.last)
+	if !l.Signs {
+		if quiet >= quietAfter && now.Sub(l.signed) >= signEvery {
+			l.signed = now
+			l.talk(dim, "... "+lifeSign(Name(v.hook), age, quiet))
+		}
+		return
+	}
+	if age < showAfter {
+		return
+	}
+	text := Name(v.hook) + "  " + About(age)
+	if quiet >= quietAfter {
+		text = lifeSign(Name(v.hook), age, quiet)
+	}
+	if text == l.drawn {
+		return
+	}
+	l.drawn = text
+	l.out.flush()
+	l.err.printf("\r\x1b[K  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, l.width()-5)))
+	l.err.flush()
+}
+
+// lifeSign tells that a quiet hook is alive.
+func lifeSign(name string, age, quiet time.Duration) string {
+	return name + " has been running for " + About(age) + ", quiet for " + About(quiet)
+}
+
+// openHalf shows output that has no line end yet, such as a row of dots.
+func (l *Live) openHalf(v *hookView) bool {
+	for i, stream := range []string{"out", "err"} {
+		part := &v.parts[i]
+		if part.held == "" {
+			continue
+		}
+		if l.half != stream || l.block != v {
+			l.head(v)
+			l.clear()
+			l.out.printf("    %s", l.gutter(stream))
+		}
+		whole, rest := splitWhole(part.held)
+		shown := rows(whole)
+		for j, row := range shown {
+			l.out.printf("%s", l.Style.output(row))
+			if j < len(shown)-1 {
+				l.out.printf("\n    %s", l.gutter(stream))
+			}
+		}
+		part.held, l.half = rest, stream
+		l.out.flush()
+		return true
+	}
+	return false
+}
+
+// splitWhole keeps back what at the end of a text is the beginning of a
+// character, of a line end or of an SGR sequence.
+func splitWhole(text string) (whole, rest string) {
+	if i := strings.LastIndexByte(text, 0x1b); i >= 0 && len(text)-i < 32 && !strings.ContainsFunc(text[i:], isLetter) {
+		return text[:i], text[i:]
+	}
+	if strings.HasSuffix(text, "\r") {
+		return text[:len(text)-1], "\r"
+	}
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if i := len(text) - n; utf8.RuneStart(text[i]) {
+			if !utf8.FullRuneInString(text[i:]) {
+				return text[:i], text[i:]
+			}
+			break
+		}
+	}
+	return text, ""
+}
+
+func isLetter(r rune) bool { return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' }
+
+// endAll shows what hooks have left without a line end.
+func (l *Live) endAll() {
+	for _, key := range slices.Sorted(maps.Keys(l.hooks)) {
+		v := l.hooks[key]
+		for i, stream := range []string{"out", "err"} {
+			v.parts[i].end(func(line string) { l.rows(v, stream, line) })
+		}
+	}
+}
+
+func (l *Live) runFinished(d phased.RunFinished) {
+	l.endAll()
+	l.line("")
+	id := l.id(l.run.ID)
+	if d.Failure == nil {
+		what := l.paint(green, "succeeded") + " in " + Took(d.Took) + ": " + count(d.Ran, "hook") + " ran"
+		l.line(l.right(what, l.paint(dim, l.Command("show", id))))
+		return
+	}
+	f := *d.Failure
+	l.out.failure(f, d.Status)
+	if l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
+		l.out.tail(l.failed.tail, "  ")
+	}
+	l.line("")
+	l.line("  after " + Took(d.Took) + ": " + tally(d.Ran, d.Failed, l.run.Start.Hooks) + fmt.Sprintf("; phased exits %d", d.ExitCode))
+	next := [][2]string{{l.Command("show", id), "what happened"}}
+	if f.Hook != "" && l.run.Hook(f.Phase, f.Hook) != nil {
+		next = append(next, [2]string{l.Command("logs", id, f.Phase+"/"+string(f.Hook)), "all of its output"})
+	}
+	l.out.next(next)
+}
+
+// failure prints the headline of a failure.
+func (p *printer) failure(f phased.Failure, s phased.Status) {
+	what := ""
+	if f.Phase != "" {
+		what = "  " + p.paint(bold, Hook(f.Phase, f.Hook))
+	}
+	p.line(p.paint(alarm, headline(s)) + what + "  " + ExitText(f.Exit))
+}
+
+func headline(s phased.Status) string {
+	switch s {
+	case phased.StatusTimedOut:
+		return "TIMED OUT"
+	case phased.StatusStopped:
+		return "STOPPED"
+	case phased.StatusInterrupted:
+		return "INTERRUPTED"
+	}
+	return "FAILED"
+}
+
+// next prints what an operator may want to type now.
+func (p *printer) next(commands [][2]string) {
+	wide := 0
+	for _, c := range commands {
+		wide = max(wide, columns(c[0]))
+	}
+	for _, c := range commands {
+		p.line("  " + pad(c[0], wide) + p.paint(dim, "   "+c[1]))
+	}
+}

@@ -1,0 +1,144 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// phases prints every phase of the run with its hooks.
+func (p *printer) phases(st Story) {
+	r := st.Run
+	entered := map[string]bool{}
+	p.line("")
+	for _, ph := range r.Phases {
+		entered[ph.Phase] = true
+		if !ph.Failure {
+			p.phase(ph, st.All)
+		}
+	}
+	for _, name := range r.Start.Phases {
+		if !entered[name] {
+			p.line(name + p.paint(dim, "  not entered"))
+		}
+	}
+	for _, ph := range r.Phases {
+		if ph.Failure {
+			p.phase(ph, st.All)
+		}
+	}
+}
+
+func (p *printer) phase(ph phased.PhaseRun, all bool) {
+	title := p.phaseTitle(ph.Phase, ph.Failure)
+	switch {
+	case ph.Missing:
+		p.line(title + p.paint(dim, "  no directory"))
+		return
+	case len(ph.Hooks) == 0 && len(notRun(ph)) == 0:
+		title += p.paint(dim, "  nothing to run")
+	}
+	if len(ph.Hooks) > 0 && ph.Status.Final() && ph.Status != phased.StatusInterrupted {
+		title = p.right(title, p.paint(dim, p.took(ph.Took)))
+	}
+	p.line(title)
+	for _, d := range ph.Differences {
+		p.line("  " + p.paint(yellow, differenceText(d)))
+	}
+	hidden := 0
+	for _, h := range ph.Hooks {
+		if h.Status == phased.StatusSucceeded && p.Terminal && !all && len(ph.Hooks) > longPhase {
+			hidden++
+			continue
+		}
+		p.hookLine(h)
+	}
+	if hidden > 0 {
+		p.line("  " + p.statusMark(phased.StatusSucceeded) + " " + fmt.Sprintf("%s succeeded", count(hidden, "hook")) + p.paint(dim, "  (--all lists them)"))
+	}
+	if left := notRun(ph); len(left) > 0 {
+		p.notRun(left, all)
+	}
+	if text := skippedText(ph.Entries, 8); text != "" {
+		p.line("    " + p.paint(dim, text))
+	}
+}
+
+func (p *printer) notRun(names []phased.Text, all bool) {
+	for i, n := range names {
+		if i == 8 && p.Terminal && !all {
+			p.line("    " + p.paint(dim, fmt.Sprintf("%d more not run", len(names)-i)))
+			return
+		}
+		p.line("    " + p.paint(dim, Name(n)+"  not run"))
+	}
+}
+
+func (p *printer) hookLine(h phased.HookRun) {
+	left := "  " + p.statusMark(h.Status) + " " + Name(h.Hook)
+	right := p.took(h.Took)
+	switch {
+	case h.Status == phased.StatusRunning:
+		left, right = left+"  "+p.paint(bold, "running"), p.running(h.Began)
+	case h.Exit == nil:
+		left, right = left+"  "+p.paint(yellow, "interrupted"), ""
+	case !h.Exit.OK():
+		left += "  " + p.paint(statusColour(h.Status), ExitText(*h.Exit))
+	}
+	p.line(p.right(left, p.paint(dim, right)))
+	if h.Left {
+		p.line("      " + p.paint(dim, "left a process behind that held its output"))
+	}
+	if h.Dropped > 0 {
+		p.line("      " + p.paint(dim, Size(h.Dropped)+" of its output left out of the record"))
+	}
+}
+
+// costs prints the hooks that took longest.
+func (p *printer) costs(r phased.Run) {
+	var hooks []phased.HookRun
+	var total time.Duration
+	for _, ph := range r.Phases {
+		for _, h := range ph.Hooks {
+			if h.Exit != nil {
+				hooks = append(hooks, h)
+				total += h.Took
+			}
+		}
+	}
+	if len(hooks) < 2 || total <= 0 {
+		return
+	}
+	slices.SortStableFunc(hooks, func(a, b phased.HookRun) int { return int(b.Took - a.Took) })
+	const most = 8
+	hooks = hooks[:min(most, len(hooks))]
+	p.line("")
+	p.line(p.paint(bold, "where the time went"))
+	wide, bar := 0, 16
+	for _, h := range hooks {
+		wide = max(wide, columns(Hook(h.Phase, h.Hook)))
+	}
+	wide = min(wide, p.width()-32)
+	if p.width() < wide+36+bar {
+		bar = 0
+	}
+	for _, h := range hooks {
+		share := float64(h.Took) / float64(total)
+		text := fmt.Sprintf("  %s  %10s %4.0f %%", pad(p.cut(Hook(h.Phase, h.Hook), wide), wide), p.took(h.Took), share*100)
+		if bar > 0 && p.Terminal {
+			text += "  " + p.paint(dim, p.bar(share, bar))
+		}
+		if u := h.Usage; u != nil {
+			text += p.paint(dim, fmt.Sprintf("  cpu %s", p.took(u.User+u.System)))
+		}
+		p.line(text)
+	}
+}
+
+func (s Style) bar(share float64, wide int) string {
+	n := int(share*float64(wide) + 0.5)
+	return pad(strings.Repeat(s.mark("█", "#"), n), wide)
+}

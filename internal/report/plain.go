@@ -1,0 +1,227 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// Plain writes the progress of a run as lines that can be searched: the first
+// word says what a line is about (run, phase, hook, out, err, next), the second
+// of what. The format is described in docs/cli.md and stable.
+type Plain struct {
+	Style
+	out, err *printer
+	run      phased.Run
+	open     map[string]*[2]lines
+	running  *hookView
+	signed   time.Time
+}
+
+// NewPlain returns a Plain that prints to out, and warnings and life signs to
+// err.
+func NewPlain(out, err io.Writer, s Style) *Plain {
+	s.Terminal, s.Colour = false, false
+	return &Plain{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), open: map[string]*[2]lines{}}
+}
+
+// Event writes the lines of an event.
+func (p *Plain) Event(e phased.Event) {
+	before := p.run.Status
+	if !p.run.Apply(e) && before != "" {
+		return
+	}
+	switch d := e.Data.(type) {
+	case phased.RunStarted:
+		p.out.printf("run %s started: %s, %s in %s\n", e.Run, runTitle(d.Lifecycle, d.Base), count(d.Hooks, "hook"), count(len(d.Phases), "phase"))
+	case phased.PhaseStarted:
+		p.phaseStarted(d)
+	case phased.HookStarted:
+		p.hook(d.Phase, d.Hook, "started")
+		p.running = &hookView{key: Hook(d.Phase, d.Hook), began: e.Time, last: e.Time}
+		p.signed = e.Time
+	case phased.HookOutput:
+		p.output(d, e.Time)
+	case phased.HookCut:
+		p.hook(d.Phase, d.Hook, fmt.Sprintf("cut: %d bytes left out of the record (limit %d)", d.Dropped, d.Limit))
+	case phased.HookSignalled:
+		p.hook(d.Phase, d.Hook, fmt.Sprintf("sent %s to %s: %s", d.Signal, count(d.Count, "process"), d.Reason))
+	case phased.HookFinished:
+		p.hookFinished(d)
+	case phased.PhaseFinished:
+		p.phaseFinished(d)
+	case phased.RunStopping:
+		p.talk(stoppingText(d))
+	case phased.RunWarning:
+		p.talk("warning: " + Safe(d.Message, false))
+	case phased.RunFinished:
+		p.runFinished(d)
+	case phased.RunInterrupted:
+		p.out.printf("run %s interrupted: closed by %s\n", p.run.ID, d.ClosedBy)
+	}
+}
+
+// talk prints a line for the operator, after the lines before it.
+func (p *Plain) talk(text string) {
+	p.out.flush()
+	p.err.line(text)
+	p.err.flush()
+}
+
+func stoppingText(d phased.RunStopping) string {
+	if d.Kill {
+		return "told to stop again: killing what still runs"
+	}
+	return "told to stop by " + d.Signal + ": ending the hook that runs; the failure phase follows"
+}
+
+func (p *Plain) hook(phase string, hook phased.Text, what string) {
+	p.out.printf("hook %s %s\n", Hook(phase, hook), what)
+}
+
+func (p *Plain) phaseStarted(d phased.PhaseStarted) {
+	hooks := phased.PlannedPhase{Entries: d.Entries}.Hooks()
+	what := count(len(hooks), "hook")
+	if d.Missing {
+		what = "no directory"
+	}
+	if n := len(d.Entries) - len(hooks); n > 0 {
+		what += fmt.Sprintf(", %d skipped", n)
+	}
+	kind := "started"
+	if d.Failure {
+		kind = "started as failure phase"
+	}
+	p.out.printf("phase %s %s: %s\n", d.Phase, kind, what)
+	for _, diff := range d.Differences {
+		p.out.printf("phase %s differs: %s\n", d.Phase, differenceText(diff))
+	}
+}
+
+func (p *Plain) output(d phased.HookOutput, at time.Time) {
+	key := Hook(d.Phase, d.Hook)
+	parts := p.open[key]
+	if parts == nil {
+		parts = new([2]lines)
+		p.open[key] = parts
+	}
+	if p.running != nil && p.running.key == key {
+		p.running.last = at
+	}
+	parts[streamIndex(d.Stream)].add(string(d.Text), func(line string) { p.outputLine(d.Stream, key, line) })
+}
+
+func (p *Plain) outputLine(stream, key, line string) { p.out.printf("%s %s | %s\n", stream, key, line) }
+
+func (p *Plain) endOutput(key string) {
+	if parts := p.open[key]; parts != nil {
+		for i, stream := range []string{"out", "err"} {
+			parts[i].end(func(line string) { p.outputLine(stream, key, line) })
+		}
+		delete(p.open, key)
+	}
+}
+
+func (p *Plain) hookFinished(d phased.HookFinished) {
+	p.endOutput(Hook(d.Phase, d.Hook))
+	p.running = nil
+	if d.Exit.OK() {
+		p.hook(d.Phase, d.Hook, "succeeded in "+Seconds(d.Took))
+	} else {
+		p.hook(d.Phase, d.Hook, string(phased.StatusOf(d.Exit.Cause))+" in "+Seconds(d.Took)+": "+ExitText(d.Exit))
+	}
+	if d.Left {
+		p.hook(d.Phase, d.Hook, "left a process behind that still holds its output")
+	}
+}
+
+func (p *Plain) phaseFinished(d phased.PhaseFinished) {
+	for _, ph := range p.run.Phases {
+		if ph.Phase != d.Phase {
+			continue
+		}
+		for _, name := range notRun(ph) {
+			p.hook(d.Phase, name, "not run")
+		}
+	}
+	p.out.printf("phase %s %s in %s\n", d.Phase, d.Status, Seconds(d.Took))
+}
+
+func (p *Plain) runFinished(d phased.RunFinished) {
+	for _, key := range slices.Sorted(maps.Keys(p.open)) {
+		p.endOutput(key)
+	}
+	what := tally(d.Ran, d.Failed, p.run.Start.Hooks)
+	if d.Failure != nil {
+		what = FailureText(*d.Failure) + "; " + what
+	}
+	p.out.printf("run %s %s in %s: %s; phased exits %d\n", p.run.ID, d.Status, Seconds(d.Took), what, d.ExitCode)
+	p.out.printf("next: %s\n", p.Command("show", p.run.ID))
+	if d.Failure != nil && d.Failure.Hook != "" {
+		p.out.printf("next: %s\n", p.Command("logs", p.run.ID, d.Failure.Phase+"/"+string(d.Failure.Hook)))
+	}
+}
+
+// Tick tells of a hook that has been quiet for a minute; call it about once a
+// second.
+func (p *Plain) Tick(now time.Time) {
+	v := p.running
+	if v == nil || now.Sub(v.last) < signEvery || now.Sub(p.signed) < signEvery {
+		return
+	}
+	p.signed = now
+	p.talk("... " + lifeSign(v.key, now.Sub(v.began), now.Sub(v.last)))
+}
+
+// Flush writes out what was printed and returns the first error of the writers.
+func (p *Plain) Flush() error {
+	if err := p.out.flush(); err != nil {
+		return err
+	}
+	return p.err.flush()
+}
+
+// Events writes events as JSON lines, as they stand in a run file but for the
+// checksum.
+type Events struct {
+	out  *printer
+	line []byte
+}
+
+// NewEvents returns an Events that prints to out.
+func NewEvents(out io.Writer) *Events { return &Events{out: newPrinter(out, Style{})} }
+
+// Event writes one line.
+func (j *Events) Event(e phased.Event) {
+	line, err := e.AppendJSON(j.line[:0])
+	if err != nil {
+		if j.out.err == nil {
+			j.out.err = err
+		}
+		return
+	}
+	j.line = append(line, '\n')
+	j.out.printf("%s", j.line)
+}
+
+// Tick does nothing: there is no event to tell of.
+func (j *Events) Tick(time.Time) {}
+
+// Flush writes out what was printed and returns the first error of the writer.
+func (j *Events) Flush() error { return j.out.flush() }
+
+// JSON writes a value as indented JSON, without escapes for HTML.
+func JSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("cannot write JSON: %w", err)
+	}
+	return nil
+}

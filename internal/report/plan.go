@@ -1,0 +1,257 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"phased/internal/phased"
+)
+
+// Plan prints what a run of the plan will do: every phase with every entry of
+// its directories, in run order, with where each comes from and why others are
+// not run.
+func Plan(w io.Writer, s Style, pl phased.Plan) error {
+	p := newPrinter(w, s)
+	hooks := 0
+	for _, ph := range pl.Phases {
+		hooks += len(ph.Hooks())
+	}
+	title := p.paint(bold, runTitle(pl.Lifecycle, pl.Base))
+	p.line(title + ": " + count(hooks, "hook") + " in " + count(len(pl.Phases), "phase"))
+	if len(pl.Roots) > 1 {
+		p.line(p.paint(dim, "hook trees, a later one wins: ") + list(pl.Roots, 9))
+	}
+	n := 0
+	for _, ph := range pl.Phases {
+		n = p.planPhase(pl, ph, n)
+	}
+	if pl.Failure != nil {
+		p.planPhase(pl, *pl.Failure, 0)
+	}
+	p.surroundings(pl)
+	return p.flush()
+}
+
+func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
+	p.line("")
+	title := p.phaseTitle(ph.Name, ph.Failure)
+	if ph.Missing {
+		p.line(title + p.paint(dim, "  no directory "+Name(phased.Text(ph.Dir))))
+		return n
+	}
+	if len(ph.Dirs) > 0 {
+		title += p.paint(dim, "  "+list(ph.Dirs, 4))
+	}
+	p.line(title)
+	if text := phaseRules(ph); text != "" {
+		p.line("  " + p.paint(dim, text))
+	}
+	if len(ph.Entries) == 0 {
+		p.line("  " + p.paint(dim, "nothing to run"))
+	}
+	wide := 0
+	for _, e := range ph.Entries {
+		wide = max(wide, columns(Name(e.Name)))
+	}
+	wide = min(wide, max(20, p.width()/2-6))
+	over := overridden(ph)
+	for _, e := range ph.Entries {
+		if e.Verdict == phased.VerdictRun {
+			n++
+			p.line(fmt.Sprintf("%5d  %s", n, pad(Name(e.Name), wide)) + p.paint(dim, "  "+entryNotes(pl, ph, e, over[e.Name])))
+			continue
+		}
+		text := pad(Name(e.Name), wide) + "  " + string(e.Verdict)
+		if e.Detail != "" {
+			text += ": " + Safe(e.Detail, false)
+		}
+		p.line("    " + p.mark("–", "-") + "  " + p.paint(dim, text))
+	}
+	return n
+}
+
+// phaseRules tells the rules of a phase that are not the default.
+func phaseRules(ph phased.PlannedPhase) string {
+	var words []string
+	switch ph.OnFailure {
+	case phased.FinishPhase:
+		words = append(words, "a failure ends the run after this phase")
+	case phased.Continue:
+		words = append(words, "goes on after a failure")
+	}
+	if ph.Order == phased.Glob {
+		words = append(words, "in the order of a shell's glob")
+	}
+	if ph.Names != "" {
+		words = append(words, "names "+ph.Names)
+	}
+	if ph.Timeout > 0 {
+		words = append(words, "at most "+ph.Timeout.String())
+	}
+	if ph.HookTimeout > 0 {
+		words = append(words, "each hook at most "+ph.HookTimeout.String())
+	}
+	return strings.Join(words, "; ")
+}
+
+// entryNotes tells where a hook comes from, where there is a choice, and its
+// own limit.
+func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []phased.Text) string {
+	var words []string
+	if e.Root != "" && len(pl.Roots) > 1 {
+		words = append(words, Name(e.Root))
+	}
+	if len(over) > 0 {
+		words = append(words, "overrides "+list(over, 3))
+	}
+	if e.Timeout > 0 && e.Timeout != ph.HookTimeout {
+		words = append(words, "at most "+e.Timeout.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+// overridden returns the roots whose entry of a name is shadowed, by name.
+func overridden(ph phased.PlannedPhase) map[phased.Text][]phased.Text {
+	over := map[phased.Text][]phased.Text{}
+	for _, e := range ph.Entries {
+		if e.Verdict == phased.VerdictShadowed && e.Root != "" {
+			over[e.Name] = append(over[e.Name], e.Root)
+		}
+	}
+	return over
+}
+
+func (p *printer) surroundings(pl phased.Plan) {
+	s := pl.Surroundings
+	p.line("")
+	umask := "the caller's"
+	if s.Umask >= 0 {
+		umask = fmt.Sprintf("%03o", s.Umask)
+	}
+	stdin := "/dev/null"
+	if s.Stdin == "inherit" {
+		stdin = "inherited"
+	}
+	p.line(p.paint(dim, "hooks start with  ") + fmt.Sprintf("directory %s, umask %s, stdin %s", Name(s.Dir), umask, stdin))
+	for _, v := range s.Env {
+		p.line("  " + Name(v))
+	}
+	if limits := limitsText(pl); limits != "" {
+		p.line(p.paint(dim, "limits  ") + limits)
+	}
+	if pl.Pinned {
+		p.line("The list is pinned: a phase that is found to differ from this plan fails.")
+	}
+	if pl.Settings != "" {
+		p.line(p.paint(dim, "settings  ") + Name(pl.Settings))
+	}
+	p.line(p.paint(dim, "digest  ") + pl.Digest)
+}
+
+func limitsText(pl phased.Plan) string {
+	var words []string
+	if pl.Timeout > 0 {
+		words = append(words, "run "+pl.Timeout.String())
+	}
+	if pl.Failure != nil && pl.FailureLimit > 0 {
+		words = append(words, "failure phase "+pl.FailureLimit.String())
+	}
+	if pl.Grace > 0 {
+		words = append(words, "grace "+pl.Grace.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+// Explanation is what Explain tells of one name in one phase.
+type Explanation struct {
+	Phase         string
+	Failure       bool
+	Name          phased.Text
+	Verdict       phased.Verdict
+	Path          phased.Text
+	Why           string
+	Position, Of  int
+	Number        string
+	After, Before phased.Text
+	Places        []Place
+	Options       []phased.Origin
+}
+
+// Place is one directory in which a name was looked for.
+type Place struct {
+	Dir     phased.Text
+	Found   bool
+	Wins    bool
+	Verdict phased.Verdict
+	Detail  string
+}
+
+// Explain prints all about a name.
+func Explain(w io.Writer, s Style, all []Explanation) error {
+	p := newPrinter(w, s)
+	for i, e := range all {
+		if i > 0 {
+			p.line("")
+		}
+		p.explanation(e)
+	}
+	return p.flush()
+}
+
+func (p *printer) explanation(e Explanation) {
+	what := p.paint(yellow, "skipped: "+string(e.Verdict))
+	if e.Verdict == phased.VerdictRun {
+		what = p.paint(green, fmt.Sprintf("runs as %d of %d", e.Position, e.Of))
+	}
+	phase := e.Phase
+	if e.Failure {
+		phase += " (failure phase)"
+	}
+	p.line(p.paint(bold, Name(e.Name)) + " in " + phase + ": " + what)
+	p.fact("why", Safe(e.Why, false))
+	p.fact("path", Name(e.Path))
+	if e.Verdict == phased.VerdictRun {
+		number := "none, counts as 0"
+		if e.Number != "" {
+			number = e.Number
+		}
+		p.fact("number", number)
+		if e.After != "" {
+			p.fact("after", Name(e.After))
+		}
+		if e.Before != "" {
+			p.fact("before", Name(e.Before))
+		}
+	}
+	for i, pl := range e.Places {
+		name := ""
+		if i == 0 {
+			name = "looked in"
+		}
+		p.fact(name, Name(pl.Dir)+": "+placeText(pl))
+	}
+	options := slices.Clone(e.Options)
+	for i, o := range options {
+		name := ""
+		if i == 0 {
+			name = "options"
+		}
+		p.fact(name, fmt.Sprintf("%s: %s  (%s)", o.Option, Safe(o.Value, false), Safe(o.From, false)))
+	}
+}
+
+func placeText(pl Place) string {
+	text := "not there"
+	if pl.Found {
+		text = string(pl.Verdict)
+	}
+	if pl.Wins {
+		text += ", this one counts"
+	}
+	if pl.Detail != "" {
+		text += " (" + Safe(pl.Detail, false) + ")"
+	}
+	return text
+}

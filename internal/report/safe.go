@@ -1,0 +1,152 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"phased/internal/phased"
+)
+
+// Safe returns a piece of a line as it may be shown on a terminal: control
+// characters, bytes that are not UTF-8 and marks that change the direction of
+// text are written out (^[, ^G, \x9b, \u202e), tabs stay. SGR colours pass
+// where colour is set, closed at the end, and are dropped where it is not.
+func Safe(text string, colour bool) string {
+	if !unsafe(text) {
+		return text
+	}
+	var b strings.Builder
+	open := false
+	for i := 0; i < len(text); {
+		if n := sgrEnd(text[i:]); n > 0 {
+			if colour {
+				b.WriteString(text[i : i+n])
+				open = true
+			}
+			i += n
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case r == '\t':
+			b.WriteByte('\t')
+		case r < 0x20 || r == 0x7f:
+			b.WriteByte('^')
+			b.WriteByte(byte(r) ^ 0x40)
+		case r < 0xa0 && r >= 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case redirects(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteString(text[i : i+size])
+		}
+		i += size
+	}
+	if open {
+		b.WriteString("\x1b[0m")
+	}
+	return b.String()
+}
+
+func unsafe(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < 0x20 && c != '\t' || c >= 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+// redirects tells the characters by which text is shown in another order than
+// it has, or not at all.
+func redirects(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f ||
+		r == 0x2028 || r == 0x2029
+}
+
+// sgrEnd returns the length of the SGR sequence (ESC [ digits and ; m) that the
+// text begins with, or 0.
+func sgrEnd(text string) int {
+	if len(text) < 3 || text[0] != 0x1b || text[1] != '[' {
+		return 0
+	}
+	for i := 2; i < len(text) && i < 32; i++ {
+		switch c := text[i]; {
+		case c == 'm':
+			return i + 1
+		case c >= '0' && c <= '9', c == ';', c == ':':
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// Name returns a file name or path as one word that can be read and told from
+// every other: as it is where nothing in it can mislead, else in the quotes and
+// escapes of Go ("my hook", "a\nb", "\xff").
+func Name(t phased.Text) string {
+	if t == "" {
+		return `""`
+	}
+	for i := 0; i < len(t); {
+		r, size := utf8.DecodeRuneInString(string(t[i:]))
+		if r == utf8.RuneError && size == 1 || r == '"' || r == '\\' || r == ' ' || !unicode.IsPrint(r) || redirects(r) {
+			return strconv.Quote(string(t))
+		}
+		i += size
+	}
+	return string(t)
+}
+
+// Hook returns how a hook is called in a text: PHASE/HOOK, or the phase alone
+// where there is no hook.
+func Hook(phase string, name phased.Text) string {
+	if name == "" {
+		return phase
+	}
+	return phase + "/" + Name(name)
+}
+
+// ShellWord returns the text as one word of a bash command line.
+func ShellWord(text string) string {
+	plain, printable := text != "", true
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("_-./=:,@%+", c) >= 0:
+		case c < 0x20 || c >= 0x7f:
+			plain, printable = false, false
+		default:
+			plain = false
+		}
+	}
+	switch {
+	case plain:
+		return text
+	case printable:
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\'' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < 0x20 || c >= 0x7f:
+			fmt.Fprintf(&b, `\%03o`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('\'')
+	return b.String()
+}

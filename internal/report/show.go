@@ -1,0 +1,243 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// Story is a run as Show tells it.
+type Story struct {
+	Run  phased.Run
+	Tail Tail // the end of the output of the hook that Subject names
+	All  bool // every hook, also of long phases
+}
+
+// ShowTail is how many lines of the subject's output Show has room for.
+const ShowTail = 25
+
+// longPhase is the number of hooks from which on a phase is shown to people by
+// its failures only.
+const longPhase = 30
+
+// Subject returns the hook that a reader of the run asks for first: the one
+// that failed, or that runs, or that ran when phased died.
+func Subject(r phased.Run) (phase string, hook phased.Text, ok bool) {
+	if f := r.Failure; f != nil && f.Hook != "" {
+		return f.Phase, f.Hook, true
+	}
+	for i := len(r.Phases) - 1; i >= 0; i-- {
+		for j := len(r.Phases[i].Hooks) - 1; j >= 0; j-- {
+			h := r.Phases[i].Hooks[j]
+			if h.Status == phased.StatusRunning || h.Status == phased.StatusInterrupted {
+				return h.Phase, h.Hook, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// Show prints the record of one run: what failed first, with the end of its
+// output, then the phases and hooks with their times, then what took longest.
+func Show(w io.Writer, s Style, st Story) error {
+	p := newPrinter(w, s)
+	p.headline(st)
+	p.facts(st.Run)
+	p.phases(st)
+	p.costs(st.Run)
+	p.showNext(st.Run)
+	return p.flush()
+}
+
+func (p *printer) headline(st Story) {
+	r := st.Run
+	phase, hook, found := Subject(r)
+	switch {
+	case r.Failure != nil && r.Status != phased.StatusInterrupted:
+		status := r.Status
+		if !status.Final() {
+			status = phased.StatusOf(r.Failure.Exit.Cause)
+		}
+		p.failure(*r.Failure, status)
+	case r.Status == phased.StatusInterrupted:
+		what := "between two hooks"
+		if r.Failure != nil {
+			what = "after a failure: " + FailureText(*r.Failure)
+		} else if found {
+			what = "in " + p.paint(bold, Hook(phase, hook))
+		}
+		p.line(p.paint(alarm, headline(r.Status)) + "  " + what + ": phased itself died or the host went down")
+	case found:
+		p.line(p.paint(bold, "RUNNING") + "  " + p.paint(bold, Hook(phase, hook)))
+	default:
+		return
+	}
+	if h := r.Hook(phase, hook); found && h != nil {
+		p.subject(st, *h)
+	}
+	p.line("")
+}
+
+// subject prints where the hook lies, and the end of its output.
+func (p *printer) subject(st Story, h phased.HookRun) {
+	where := "  " + Name(h.Path)
+	switch {
+	case h.Exit != nil:
+		where += ", after " + p.took(h.Took)
+	case h.Status == phased.StatusRunning && !p.Now.IsZero():
+		where += ", for " + About(p.Now.Sub(h.Began))
+	}
+	p.line(where)
+	p.line("")
+	switch {
+	case len(st.Tail.Lines) > 0:
+		p.tail(st.Tail, "  ")
+	case st.Run.Start.Output == "inherited":
+		p.inherited(st.Run, h)
+	default:
+		p.line(p.paint(dim, "  no output"))
+	}
+}
+
+// inherited tells where the output of a hook went that was not captured.
+func (p *printer) inherited(r phased.Run, h phased.HookRun) {
+	for _, from := range h.Files {
+		for _, to := range h.Ends {
+			if from.FD != to.FD || from.Path != to.Path || from.FD == 2 && sameFile(h.Files) {
+				continue
+			}
+			if to.Offset <= from.Offset {
+				p.line("  nothing was written to " + Name(from.Path))
+				continue
+			}
+			p.line(fmt.Sprintf("  its output went to %s, bytes %d to %d:", Name(from.Path), from.Offset, to.Offset))
+			p.line(fmt.Sprintf("    tail -c +%d %s | head -c %d", from.Offset+1, ShellWord(string(from.Path)), to.Offset-from.Offset))
+		}
+	}
+	if len(h.Ends) == 0 {
+		p.line("  its output was not recorded: " + descriptors(r.Start.Inherited))
+	}
+	p.line(p.paint(dim, "  To record it as well: personalities.capture: tee in the settings."))
+}
+
+// sameFile reports whether descriptors 1 and 2 are one file.
+func sameFile(files []phased.Descriptor) bool {
+	return len(files) == 2 && files[0].Path == files[1].Path
+}
+
+// descriptors tells what inherited descriptors were.
+func descriptors(files []phased.Descriptor) string {
+	var words []string
+	if len(files) == 2 && files[0].Type == files[1].Type && files[0].Path == files[1].Path {
+		files = []phased.Descriptor{{FD: -1, Type: files[0].Type, Path: files[0].Path}}
+	}
+	for _, d := range files {
+		what := d.Type
+		switch d.Type {
+		case "null":
+			what = "/dev/null"
+		case "file", "terminal", "pipe":
+			what = "a " + d.Type
+		}
+		if d.Path != "" && d.Type != "pipe" && d.Type != "null" {
+			what += " (" + Name(d.Path) + ")"
+		}
+		name := fmt.Sprintf("descriptor %d was ", d.FD)
+		if d.FD < 0 {
+			name = "descriptors 1 and 2 were "
+		}
+		words = append(words, name+what)
+	}
+	if len(words) == 0 {
+		return "it was inherited"
+	}
+	return strings.Join(words, ", ")
+}
+
+// facts prints what, when, where and by whom.
+func (p *printer) facts(r phased.Run) {
+	s := r.Start
+	title := runTitle(s.Lifecycle, s.Base)
+	if s.Personality != "" {
+		title += " as " + s.Personality
+	}
+	p.line(p.right(p.paint(bold, title), p.paint(statusColour(r.Status), string(r.Status))))
+	p.fact("run", r.ID)
+	when := p.time(r.Began)
+	if ago := p.ago(r.Began); ago != "" && p.Terminal {
+		when += " (" + ago + ")"
+	}
+	if r.Status.Final() {
+		when += ", took " + p.took(r.Took)
+	}
+	p.fact("began", when)
+	if r.Status.Final() && r.Status != phased.StatusInterrupted {
+		p.fact("exit status", strconv.Itoa(r.ExitCode))
+	}
+	who := s.User
+	if who == "" {
+		who = "uid " + strconv.Itoa(s.UID)
+	}
+	if s.SudoUser != "" {
+		who += ", by sudo from " + Safe(s.SudoUser, false)
+	}
+	p.fact("by", fmt.Sprintf("%s on %s, process %d", Safe(who, false), Safe(s.Host, false), s.Pid))
+	if len(s.Argv) > 0 {
+		p.fact("command", commandLine(s.Argv))
+	}
+	if s.Settings != "" {
+		p.fact("settings", Name(s.Settings))
+	}
+	if s.Parent != "" {
+		p.fact("inside", "run "+p.id(s.Parent))
+	}
+	if s.Output == "inherited" {
+		p.fact("output", "inherited, not recorded: "+descriptors(s.Inherited))
+	}
+	if r.ClosedBy != "" {
+		p.fact("closed by", r.ClosedBy)
+	}
+	for _, warning := range r.Warnings {
+		p.line("  " + p.paint(yellow, "warning: "+Safe(strings.ReplaceAll(warning, "\n", "; "), false)))
+	}
+}
+
+func (p *printer) fact(name, text string) { p.line("  " + p.paint(dim, pad(name, 13)) + text) }
+
+func commandLine(argv []phased.Text) string {
+	words := make([]string, len(argv))
+	for i, a := range argv {
+		words[i] = ShellWord(string(a))
+	}
+	return strings.Join(words, " ")
+}
+
+func (p *printer) showNext(r phased.Run) {
+	id := p.id(r.ID)
+	var next [][2]string
+	if phase, hook, ok := Subject(r); ok && r.Start.Output != "inherited" {
+		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
+	}
+	if !r.Status.Final() {
+		next = append(next,
+			[2]string{p.Command("logs", id, "-f"), "watch it"}, [2]string{p.Command("stop", id), "end it"})
+	} else if r.Start.Output != "inherited" {
+		next = append(next, [2]string{p.Command("logs", id), "the output of all hooks"})
+	}
+	if len(next) > 0 {
+		p.line("")
+		p.next(next)
+	}
+}
+
+// running returns how long something has been going on.
+func (s Style) running(began time.Time) string {
+	if s.Now.IsZero() {
+		return ""
+	}
+	return About(s.Now.Sub(began)) + " so far"
+}
