@@ -40,3 +40,23 @@ func (e Errors) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// with adds an error that is an *Error or an Errors; nil adds nothing.
+func (e Errors) with(err error) Errors {
+	switch err := err.(type) {
+	case nil:
+		return e
+	case *Error:
+		return append(e, err)
+	case Errors:
+		return append(e, err...)
+	}
+	return append(e, &Error{Message: err.Error()})
+}
+
+func (e Errors) orNil() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"phased/internal/config"
-	"phased/internal/phased"
 )
 
 // Options are what a plan is made of.
@@ -24,17 +23,3 @@ type Options struct {
 	// Time limits from the command line; nil stands for the settings'.
 	Timeout, PhaseTimeout, HookTimeout, FailureTimeout, Grace *time.Duration
 }
-
-// Load makes the plan. Its error is an Errors.
-func Load(o Options) (phased.Plan, error) { return phased.Plan{}, nil }
-
-// List lists the phase again, as it is now. Digests are taken over where
-// device, inode, size and times of a file agree. Its error is an Errors.
-func List(p phased.PlannedPhase) (phased.PlannedPhase, error) { return p, nil }
-
-// Lifecycles returns the names of all known lifecycles, sorted.
-func Lifecycles(s *config.Settings) []string { return nil }
-
-// Compare returns what is not as planned in a phase that was listed again: in
-// the order of the planned entries, then of the new ones.
-func Compare(planned, now phased.PlannedPhase) []phased.Difference { return nil }

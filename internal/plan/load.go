@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"phased/internal/config"
+	"phased/internal/phased"
+)
+
+// Load makes the plan. Its error is an Errors with all reasons at once.
+func Load(o Options) (phased.Plan, error) {
+	if o.Settings == nil {
+		o.Settings = config.Default()
+	}
+	c, err := newSetting(o)
+	if err != nil {
+		return phased.Plan{}, err
+	}
+	var errs Errors
+	roots, err := c.roots()
+	errs = errs.with(err)
+	p := phased.Plan{
+		Lifecycle: c.life.Name, Settings: phased.Text(c.s.File), Pinned: c.life.Pinned, Roots: texts(roots),
+		Timeout: c.limit("", "timeout", source{o.Timeout, "--timeout", ""},
+			source{c.own.Timeout, "", c.key("timeout")}, source{&c.s.Timeout, "", "timeout"}),
+		Grace: c.limit("", "grace", source{o.Grace, "--grace", ""}, source{&c.s.Grace, "", "grace"}),
+		FailureLimit: c.limit("", "failure-timeout",
+			source{o.FailureTimeout, "--failure-timeout", ""}, source{&c.s.FailureTimeout, "", "failure-timeout"}),
+	}
+	p.Surroundings, err = c.surroundings()
+	errs = errs.with(err)
+	if len(roots) > 0 {
+		p.Base = phased.Text(roots[len(roots)-1])
+	} else {
+		p.Base = phased.Text(c.life.Phases[0].Dir)
+	}
+	for _, ph := range c.life.Phases {
+		pp, err := list(ph, p.Roots, nil)
+		p.Phases = append(p.Phases, pp)
+		errs = errs.with(err)
+	}
+	if c.life.Failure != nil {
+		pp, err := list(*c.life.Failure, p.Roots, nil)
+		p.Failure = &pp
+		errs = errs.with(err)
+	}
+	if len(errs) > 0 {
+		return phased.Plan{}, errs
+	}
+	p.Origins = c.origins
+	p.Digest = digest(p)
+	return p, nil
+}
+
+// roots finds the hook trees, lowest first: --base, or the lifecycle's base or
+// roots, or those of the settings. There are none where every phase has an
+// absolute directory.
+func (c *setting) roots() ([]string, error) {
+	given, flag, key, option := c.s.Roots, "", "roots", "roots"
+	switch {
+	case c.o.Base != "":
+		abs, err := filepath.Abs(c.o.Base)
+		if err != nil {
+			return nil, &Error{File: c.o.Base, Message: fmt.Sprintf("cannot make the base directory absolute: %v", err)}
+		}
+		given, flag, option = []string{abs}, "--base", "base"
+	case c.own.Base != "":
+		given, key, option = []string{c.own.Base}, c.key("base"), "base"
+	case c.own.Roots != nil:
+		given, key = c.own.Roots, c.key("roots")
+	case !c.usesRoots():
+		return nil, nil
+	}
+	c.origin("", option, strings.Join(given, ", "), key, flag)
+	return given, checkRoots(given)
+}
+
+func (c *setting) usesRoots() bool {
+	used := c.life.Failure != nil && !filepath.IsAbs(c.life.Failure.Dir)
+	for _, p := range c.life.Phases {
+		used = used || !filepath.IsAbs(p.Dir)
+	}
+	return used
+}
+
+// checkRoots demands that one hook tree is there, and that all that are there
+// are directories.
+func checkRoots(roots []string) error {
+	var errs Errors
+	found := false
+	for _, r := range roots {
+		fi, err := os.Stat(r)
+		switch {
+		case err == nil && fi.IsDir():
+			found = true
+		case err == nil:
+			errs = append(errs, &Error{File: r, Message: "is not a directory; a base directory holds a directory for each phase, such as configure.d"})
+		case !errors.Is(err, fs.ErrNotExist):
+			errs = append(errs, &Error{File: r, Message: fmt.Sprintf("base directory cannot be looked at: %v", reason(err))})
+		}
+	}
+	if found || len(errs) > 0 {
+		return errs.orNil()
+	}
+	if len(roots) == 1 {
+		return &Error{File: roots[0], Message: "base directory does not exist; make it, or name another with --base"}
+	}
+	return &Error{Message: fmt.Sprintf("no base directory: none of %s exists; make one, or name another with --base", strings.Join(roots, ", "))}
+}
+
+func texts(s []string) []phased.Text {
+	t := make([]phased.Text, len(s))
+	for i := range s {
+		t[i] = phased.Text(s[i])
+	}
+	return t
+}
+
+// reason returns an error without the operation and the path in front of it.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
