@@ -1,0 +1,166 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
+)
+
+const (
+	pipeSize = 1 << 20 // what a pipe is enlarged to once a hook fills it
+	// linger is how long the end of the output is awaited after the hook's own
+	// process has ended: `exec > >(tee log)` ends just behind it.
+	linger = 20 * time.Millisecond
+)
+
+// capture reads the output of one hook after the other. The first half of the
+// limit goes out as it comes; of the rest, the last half is kept until the end.
+type capture struct {
+	limit int64
+	fds   [2]int // read ends; -1: none, or at its end
+	full  [2]bool
+	count [2]int64 // bytes read
+	live  int64    // bytes that may still go out as they come
+	batch batch
+	tail  ring
+	tees  [2]*tee
+
+	sink phased.Sink
+	hook phased.Hook
+	// wake and interrupted end the wait for a slow reader of a tee.
+	wake        *wake
+	interrupted func() bool
+}
+
+// open makes the pipes for a hook and returns the ends that it writes to.
+func (c *capture) open(sink phased.Sink, h phased.Hook) ([2]int, error) {
+	var ends [2]int
+	c.fds = [2]int{-1, -1}
+	for i := range ends {
+		var p [2]int
+		if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+			if i > 0 {
+				unix.Close(ends[0])
+			}
+			c.close()
+			return ends, fmt.Errorf("cannot make a pipe: %w", err)
+		}
+		c.fds[i], ends[i] = p[0], p[1]
+		// Only the read end: the hook must see an ordinary, blocking pipe.
+		if err := unix.SetNonblock(p[0], true); err != nil {
+			unix.Close(ends[0])
+			if i > 0 {
+				unix.Close(ends[1])
+			}
+			c.close()
+			return ends, fmt.Errorf("cannot set up a pipe: %w", err)
+		}
+	}
+	c.sink, c.hook = sink, h
+	c.full, c.count = [2]bool{}, [2]int64{}
+	c.live = c.limit / 2
+	c.tail.reset(int(c.limit - c.live))
+	c.batch.emit = func(parts []phased.Part) { c.sink.Output(c.hook, parts, false) }
+	for _, t := range c.tees {
+		if t != nil {
+			t.stalled = false
+		}
+	}
+	return ends, nil
+}
+
+// held reports whether somebody may still write.
+func (c *capture) held() bool { return c.fds[0] >= 0 || c.fds[1] >= 0 }
+
+func (c *capture) close() {
+	for i, fd := range c.fds {
+		if fd >= 0 {
+			unix.Close(fd)
+			c.fds[i] = -1
+		}
+	}
+}
+
+// read reads once what there is of the stream. It reports whether there may be
+// more at once.
+func (c *capture) read(i int, now time.Time) bool {
+	fd := c.fds[i]
+	if fd < 0 {
+		return false
+	}
+	buf := c.tail.room
+	if c.live > 0 {
+		buf = c.batch.room
+	}
+	p := buf()
+	if c.live > 0 {
+		p = p[:min(int64(len(p)), c.live)]
+	}
+	n, err := read(fd, p)
+	if n == 0 {
+		if !errors.Is(err, unix.EAGAIN) { // the end; an error of a pipe is none that would pass
+			unix.Close(fd)
+			c.fds[i] = -1
+		}
+		return false
+	}
+	if n >= readSize && !c.full[i] {
+		c.full[i] = true
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize) // a user may be over his quota: it works small as well
+	}
+	c.count[i] += int64(n)
+	if t := c.tees[i]; t != nil {
+		t.write(p[:n], c.wake, c.interrupted)
+	}
+	if c.live > 0 {
+		c.live -= int64(n)
+		c.batch.took(i, n, now)
+	} else {
+		c.tail.took(i, n)
+	}
+	return true
+}
+
+// drain reads what is there without waiting. A pipe's worth a stream is the
+// bound: a process that was left behind may write for ever.
+func (c *capture) drain() {
+	begin := c.count
+	for more := true; more; {
+		more = false
+		for i := range c.fds {
+			if c.count[i]-begin[i] <= pipeSize && c.read(i, time.Now()) {
+				more = true
+			}
+		}
+	}
+}
+
+// finish takes what is left once the hook's own process has ended, and sends
+// out all that was kept. It reports whether somebody still holds the output.
+func (c *capture) finish() (left bool, err error) {
+	c.drain()
+	for deadline := time.Now().Add(linger); c.held() && time.Now().Before(deadline); {
+		fds := []unix.PollFd{{Fd: int32(c.fds[0]), Events: unix.POLLIN}, {Fd: int32(c.fds[1]), Events: unix.POLLIN}}
+		if err = poll(fds, deadline); err != nil {
+			break
+		}
+		for i := range c.fds {
+			if fds[i].Revents != 0 {
+				c.read(i, time.Now())
+			}
+		}
+	}
+	now := time.Now()
+	c.tail.trim()
+	if dropped := c.tail.total - int64(c.tail.kept); dropped > 0 {
+		c.batch.flush(true, now)
+		c.sink.Cut(c.hook, dropped, c.limit)
+	}
+	c.tail.each(func(stream int, p []byte) { c.batch.add(stream, p, now) })
+	c.batch.flush(true, now)
+	return c.held(), err
+}

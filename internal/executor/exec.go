@@ -1,0 +1,364 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
+	"phased/internal/proc"
+)
+
+const (
+	// ttySignalWait is how long phased waits to be told of a signal of the
+	// terminal that has ended a hook in its own process group.
+	ttySignalWait = 50 * time.Millisecond
+	// rescan is how often a tree that was told to end is looked at again, at
+	// first and at most.
+	rescanFirst = 5 * time.Millisecond
+	rescanLast  = 250 * time.Millisecond
+)
+
+// job is one hook while it runs.
+//
+//	running ──► told to end ──► killed
+//	   └───────────┴──────────────┴──► gone
+//
+// A job that was told to end is over when its whole tree is gone; any other
+// when its own process is.
+type job struct {
+	p     *Process
+	hook  phased.Hook
+	setup phased.Setup
+	pid   int
+	pidfd int
+	start uint64
+
+	ending *ending // nil: it runs
+	tree   *tree   // made with ending
+	gone   bool    // its own process has ended
+	killed bool
+	killAt time.Time
+	scanAt time.Time
+	pause  time.Duration // until the next look at the tree
+}
+
+// ending is how a hook is ended, and what its Exit then says.
+type ending struct {
+	exit   phased.Exit
+	signal unix.Signal
+	atOnce bool // without a grace
+}
+
+// Exec runs the hook. Where the context has ended, or Kill is closed, before it
+// starts, it is not started, and the Exit says why.
+func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error) {
+	n := p.phase
+	if n == nil {
+		return phased.Result{}, fmt.Errorf("cannot run %s: %w", h.Path, errNotEntered)
+	}
+	if p.told(ctx) {
+		return phased.Result{Exit: p.end(ctx).exit}, nil
+	}
+	files, ends, err := p.files(h)
+	if err != nil {
+		return phased.Result{}, err
+	}
+	begin := p.inherited(files)
+	pid, pidfd, exit, err := p.start(h, files)
+	closeAll(ends)
+	if err != nil || exit != nil {
+		p.cap.close()
+		if err != nil {
+			return phased.Result{}, err
+		}
+		return phased.Result{Exit: *exit}, nil
+	}
+	j := &job{p: p, hook: h, setup: n.setup, pid: pid, pidfd: pidfd}
+	defer unix.Close(pidfd)
+	if s, err := proc.Read(pid); err == nil {
+		j.start = s.Start
+	}
+	n.setup.Sink.Started(h, phased.Process{Pid: pid, Start: j.start, Files: begin})
+	stop := context.AfterFunc(ctx, p.wake.signal)
+	defer stop()
+	p.cap.interrupted = func() bool { return p.told(ctx) }
+	if err := j.wait(ctx); err != nil {
+		return phased.Result{}, j.abandon(err)
+	}
+	return j.finish(ctx, files)
+}
+
+// files returns what the hook gets as 0, 1 and 2, and those of them that are to
+// be closed once it has them.
+func (p *Process) files(h phased.Hook) (files [3]int, ends []int, err error) {
+	files[0] = p.phase.stdin
+	if p.Output == Inherited {
+		files[1], files[2] = fileno(p.Stdout, os.Stdout), fileno(p.Stderr, os.Stderr)
+		return files, nil, nil
+	}
+	w, err := p.cap.open(p.phase.setup.Sink, h)
+	if err != nil {
+		return files, nil, err
+	}
+	files[1], files[2] = w[0], w[1]
+	return files, w[:], nil
+}
+
+// inherited describes inherited output that is a regular file.
+func (p *Process) inherited(files [3]int) []phased.Descriptor {
+	if p.Output != Inherited {
+		return nil
+	}
+	return regular([2]int{files[1], files[2]})
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
+// told reports whether what runs is to be ended.
+func (p *Process) told(ctx context.Context) bool {
+	return ctx.Err() != nil || p.killNow()
+}
+
+func (p *Process) killNow() bool {
+	select {
+	case <-p.phase.setup.Kill:
+		return true
+	default:
+		return false
+	}
+}
+
+// end returns how a hook is ended, by the cause of the context.
+func (p *Process) end(ctx context.Context) *ending {
+	cause := context.Cause(ctx)
+	var limit *phased.Timeout
+	var stop *phased.StopRequest
+	switch {
+	case errors.As(cause, &limit), errors.Is(cause, context.DeadlineExceeded):
+		return &ending{
+			exit:   phased.Exit{Cause: phased.CauseTimeout, Status: 124, Message: cause.Error()},
+			signal: unix.SIGTERM,
+			atOnce: p.KillAtOnce,
+		}
+	case errors.As(cause, &stop):
+	default: // Kill was closed, or the context cancelled without a reason
+		stop = &phased.StopRequest{Signal: unix.SIGTERM}
+	}
+	e := &ending{
+		exit:   phased.Exit{Cause: phased.CauseStopped, Status: 128 + int(stop.Signal), Message: stop.Error()},
+		signal: unix.SIGTERM,
+	}
+	if p.ForwardSignal {
+		e.signal = stop.Signal
+	}
+	return e
+}
+
+// wait returns when the job is over. Until then it reads the output.
+func (j *job) wait(ctx context.Context) error {
+	c := &j.p.cap
+	fds := []unix.PollFd{{Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}}
+	for {
+		fds[0].Fd, fds[1].Fd = int32(j.pidfd), int32(j.p.wake.fd)
+		if j.gone {
+			fds[0].Fd = -1
+		}
+		fds[2].Fd, fds[3].Fd = int32(c.fds[0]), int32(c.fds[1])
+		if err := poll(fds, j.deadline()); err != nil {
+			return err
+		}
+		now := time.Now()
+		if fds[1].Revents != 0 {
+			j.p.wake.clear()
+		}
+		for i := range c.fds {
+			if fds[2+i].Revents != 0 {
+				c.read(i, now)
+			}
+		}
+		if due := c.batch.due(); !due.IsZero() && !now.Before(due) {
+			c.batch.flush(false, now)
+		}
+		if fds[0].Revents != 0 {
+			j.gone, j.scanAt, j.pause = true, now, rescanFirst
+		}
+		if j.step(ctx, now) {
+			return nil
+		}
+	}
+}
+
+// deadline returns when there is something to do without any news.
+func (j *job) deadline() time.Time {
+	d := j.p.cap.batch.due()
+	if j.ending != nil && !j.killed {
+		d = earlier(earlier(d, j.killAt), j.scanAt)
+	}
+	return d
+}
+
+// earlier returns the earlier of two times, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// step moves the job on, and reports whether it is over.
+func (j *job) step(ctx context.Context, now time.Time) bool {
+	if j.ending == nil {
+		if j.gone {
+			return true // by itself, even if it was to be ended at this moment
+		}
+		if !j.p.told(ctx) {
+			return false
+		}
+		j.terminate(j.p.end(ctx), now)
+	}
+	if !j.killed && (j.p.killNow() || !now.Before(j.killAt)) {
+		j.kill()
+	}
+	if !j.killed && !now.Before(j.scanAt) {
+		// Also while the hook's own process lives: what it forks now is
+		// handed on to init when it ends, and would not be found then.
+		members, err := j.tree.alive()
+		if j.gone && (err != nil || len(members) == 0) {
+			return true
+		}
+		j.scanAt = now.Add(j.pause)
+		j.pause = min(2*j.pause, rescanLast)
+	}
+	return j.gone && j.killed
+}
+
+// terminate asks the tree to end, where it has a grace to do so.
+func (j *job) terminate(e *ending, now time.Time) {
+	j.ending = e
+	j.tree = newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
+	j.killAt, j.scanAt, j.pause = now.Add(j.setup.Grace), now.Add(rescanFirst), rescanFirst
+	if e.atOnce || j.p.killNow() {
+		j.killAt = now
+		return
+	}
+	count := j.tree.signal(e.signal)
+	j.tree.resume()
+	j.setup.Sink.Signalled(j.hook, e.signal, e.exit.Message, count)
+}
+
+// kill kills the tree.
+func (j *job) kill() {
+	j.killed = true
+	reason := j.ending.exit.Message
+	switch {
+	case j.ending.atOnce:
+	case j.p.killNow():
+		reason = "told to stop at once"
+	default:
+		reason = fmt.Sprintf("still running %v after %s", j.setup.Grace, phased.SignalName(j.ending.signal))
+	}
+	count, left := j.tree.kill()
+	if count > 0 {
+		j.setup.Sink.Signalled(j.hook, unix.SIGKILL, reason, count)
+	}
+	if len(left) > 0 {
+		var names []string
+		for _, s := range left {
+			names = append(names, fmt.Sprintf("%d (%s)", s.Pid, s.Command))
+		}
+		j.setup.Sink.Warning(fmt.Sprintf("processes of hook %s could not be killed: %s", j.hook.Name, strings.Join(names, ", ")))
+	}
+}
+
+// abandon ends a hook that cannot be watched any more.
+func (j *job) abandon(err error) error {
+	if j.tree == nil {
+		j.tree = newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
+	}
+	j.tree.kill()
+	_, _, _ = reap(j.pid)
+	j.p.cap.close()
+	return fmt.Errorf("cannot watch hook %s: %w", j.hook.Path, err)
+}
+
+// finish waits for the hook's process, which is gone, and gathers the result.
+func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
+	ws, ru, err := reap(j.pid)
+	if err != nil {
+		j.p.cap.close()
+		return phased.Result{}, fmt.Errorf("cannot wait for hook %s: %w", j.hook.Path, err)
+	}
+	r := phased.Result{Exit: exitOf(ws), Usage: usage(ru)}
+	if j.ending == nil && ws.Signaled() && j.stoppedByTerminal(ctx, ws.Signal()) {
+		j.ending = j.p.end(ctx)
+	}
+	if j.ending != nil {
+		signal := r.Signal
+		r.Exit = j.ending.exit
+		r.Signal = signal
+	}
+	if j.p.Output == Inherited {
+		r.Files = j.p.inherited(files)
+		return r, nil
+	}
+	c := &j.p.cap
+	r.Left, err = c.finish()
+	r.Out, r.Err = c.count[0], c.count[1]
+	if r.Left {
+		err = errors.Join(err, j.p.left.add(j.hook, j.setup.Sink, c))
+	}
+	return r, err
+}
+
+// stoppedByTerminal reports whether a hook in phased's own process group was
+// ended by the same ^C that tells phased to stop. The kernel told the hook
+// first.
+func (j *job) stoppedByTerminal(ctx context.Context, sig unix.Signal) bool {
+	if j.p.phase.group || sig != unix.SIGINT && sig != unix.SIGQUIT {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(ttySignalWait):
+		return false
+	}
+	var stop *phased.StopRequest
+	return errors.As(context.Cause(ctx), &stop) && stop.Signal == sig
+}
+
+// exitOf returns how a process ended, by its wait status.
+func exitOf(ws unix.WaitStatus) phased.Exit {
+	switch {
+	case ws.Signaled():
+		sig := ws.Signal()
+		e := phased.Exit{Cause: phased.CauseSignal, Status: 128 + int(sig), Signal: int(sig), Message: "ended by " + phased.SignalName(sig)}
+		if ws.CoreDump() {
+			e.Message += " (core dumped)"
+		}
+		return e
+	case ws.ExitStatus() == 0:
+		return phased.Exit{Cause: phased.CauseOK}
+	}
+	return phased.Exit{Cause: phased.CauseExit, Status: ws.ExitStatus(), Message: fmt.Sprintf("exit status %d", ws.ExitStatus())}
+}
+
+// usage returns what the process used. Its peak of memory counts from before
+// its exec, when the memory was phased's: a smaller peak than that is unknown.
+func usage(ru unix.Rusage) *phased.Usage {
+	u := &phased.Usage{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
+	var own unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &own) == nil && ru.Maxrss > own.Maxrss {
+		u.MaxRSS = ru.Maxrss << 10
+	}
+	return u
+}

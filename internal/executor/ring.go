@@ -1,0 +1,111 @@
+package executor
+
+// ring keeps the last bytes that were put into it, up to max, and of which
+// stream each was. Bytes are read straight into its memory; that is larger than
+// max by ringSlack, so that a read of any size up to this never overwrites what
+// is still to be kept.
+type ring struct {
+	max   int
+	buf   []byte
+	start int   // where the oldest byte kept lies
+	kept  int   // bytes kept
+	total int64 // bytes put in
+	segs  []uint32
+	first int // the oldest of segs: what is before it was dropped
+}
+
+const (
+	ringSlack = 1 << 20
+	ringBegin = 256 << 10
+	segMax    = 1<<31 - 1
+)
+
+// reset empties the ring for another hook. Memory is kept.
+func (r *ring) reset(limit int) {
+	r.max = limit
+	r.start, r.kept, r.total, r.segs, r.first = 0, 0, 0, r.segs[:0], 0
+	if full := limit + ringSlack; len(r.buf) > full {
+		r.buf = r.buf[:full]
+	}
+}
+
+// room returns memory to read into. It is never empty.
+func (r *ring) room() []byte {
+	end := r.start + r.kept
+	if full := r.max + ringSlack; end == len(r.buf) && end < full {
+		grown := make([]byte, min(full, max(ringBegin, 2*len(r.buf))))
+		copy(grown, r.buf)
+		r.buf = grown
+	}
+	if end < len(r.buf) {
+		return r.buf[end:min(len(r.buf), end+ringSlack)]
+	}
+	return r.buf[end-len(r.buf) : r.start]
+}
+
+// took says that n bytes of the stream were read into the room.
+func (r *ring) took(stream, n int) {
+	r.total += int64(n)
+	r.kept += n
+	for n > 0 {
+		k := min(n, segMax)
+		if last := len(r.segs) - 1; last >= r.first && int(r.segs[last]&1) == stream && int(r.segs[last]>>1)+k <= segMax {
+			r.segs[last] += uint32(k) << 1
+		} else {
+			r.segs = append(r.segs, uint32(k)<<1|uint32(stream))
+		}
+		n -= k
+	}
+	if r.kept > r.max {
+		r.drop(r.kept - r.max)
+	}
+}
+
+// drop forgets the n oldest bytes.
+func (r *ring) drop(n int) {
+	r.kept -= n
+	r.start += n
+	if r.start >= len(r.buf) {
+		r.start -= len(r.buf)
+	}
+	for n > 0 {
+		k := min(n, int(r.segs[r.first]>>1))
+		r.segs[r.first] -= uint32(k) << 1
+		n -= k
+		if r.segs[r.first]>>1 == 0 {
+			r.first++
+		}
+	}
+	if r.first > 1024 && r.first > len(r.segs)/2 {
+		r.segs = r.segs[:copy(r.segs, r.segs[r.first:])]
+		r.first = 0
+	}
+}
+
+// trim forgets, after bytes were dropped, what the cut left of a character at
+// the beginning, so that the tail of a text is a text.
+func (r *ring) trim() {
+	if r.total == int64(r.kept) {
+		return
+	}
+	n := 0
+	for n < min(3, r.kept) && r.buf[(r.start+n)%len(r.buf)]&0xC0 == 0x80 {
+		n++
+	}
+	r.drop(n)
+}
+
+// each calls f with what is kept, oldest first.
+func (r *ring) each(f func(stream int, p []byte)) {
+	at := r.start
+	for _, s := range r.segs[r.first:] {
+		for n := int(s >> 1); n > 0; {
+			k := min(n, len(r.buf)-at)
+			f(int(s&1), r.buf[at:at+k])
+			n -= k
+			if at += k; at == len(r.buf) {
+				at = 0
+			}
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
+)
+
+// start starts the hook with the descriptors as its 0, 1 and 2. It returns an
+// Exit where this hook cannot be run, and an error where phased can run none.
+func (p *Process) start(h phased.Hook, files [3]int) (pid, pidfd int, exit *phased.Exit, err error) {
+	n := p.phase
+	dir := string(n.setup.Surroundings.Dir)
+	pidfd = -1
+	attr := &syscall.ProcAttr{
+		Dir:   dir,
+		Env:   environment(n.env, h.Env),
+		Files: []uintptr{uintptr(files[0]), uintptr(files[1]), uintptr(files[2])},
+		Sys:   &syscall.SysProcAttr{PidFD: &pidfd, Setpgid: n.group},
+	}
+	path := string(h.Path)
+	argv := make([]string, 1, 1+len(h.Args))
+	argv[0] = path
+	for _, a := range h.Args {
+		argv = append(argv, string(a))
+	}
+	pid, err = syscall.ForkExec(path, argv, attr)
+	if errors.Is(err, unix.ENOEXEC) {
+		pid, exit, err = script(path, dir, argv, attr)
+	}
+	runtime.KeepAlive(p) // the files that the descriptors belong to
+	switch {
+	case exit != nil:
+		return 0, -1, exit, nil
+	case err != nil && starting(err):
+		return 0, -1, nil, fmt.Errorf("cannot start %s: %w", path, err)
+	case err != nil:
+		return 0, -1, explain(path, dir, err), nil
+	}
+	if pidfd < 0 {
+		if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+			_ = unix.Kill(pid, unix.SIGKILL) // it cannot have been waited for
+			reap(pid)
+			return 0, -1, nil, fmt.Errorf("cannot get a pidfd of %s: %w (needs Linux 5.4 or newer)", path, err)
+		}
+	}
+	return pid, pidfd, nil, nil
+}
+
+// script runs a file without a #! line by bash, with itself as $0.
+func script(path, dir string, argv []string, attr *syscall.ProcAttr) (int, *phased.Exit, error) {
+	ok, err := isScript(path, dir)
+	if err != nil {
+		return 0, cannotRun(statusCannotRun, "%s has no #! line, and cannot be read: %v", path, errors.Unwrap(err)), nil
+	}
+	if !ok {
+		return 0, nil, unix.ENOEXEC
+	}
+	pid, err := syscall.ForkExec(shell, append([]string{shell, "--"}, argv...), attr)
+	if err != nil && !starting(err) {
+		status := statusCannotRun
+		if errors.Is(err, unix.ENOENT) {
+			status = statusNotFound
+		}
+		return 0, cannotRun(status, "%s has no #! line, and %s, which runs such scripts, cannot be run: %v", path, shell, err), nil
+	}
+	return pid, nil, err
+}
+
+// reap waits for the child, which must have ended or be about to.
+func reap(pid int) (unix.WaitStatus, unix.Rusage, error) {
+	var ws unix.WaitStatus
+	var ru unix.Rusage
+	for {
+		_, err := unix.Wait4(pid, &ws, 0, &ru)
+		if !errors.Is(err, unix.EINTR) {
+			return ws, ru, err
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package executor
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
+	"phased/internal/proc"
+)
+
+const (
+	killRounds   = 50                     // how often a tree that keeps forking is killed again
+	freezeRounds = 50                     // how often it is looked for before each kill
+	killWait     = 100 * time.Millisecond // for the killed to end, a round
+)
+
+// tree is a hook with all the processes that belong to it. What was once seen
+// to belong to it stays in it, also after its parent has ended.
+type tree struct {
+	pid   int
+	pidfd int
+	start uint64 // 0: unknown
+	// group says that the hook leads a process group of its own. The hook must
+	// not have been waited for, so that the number stays its own.
+	group bool
+	// wide adds the groups and sessions that members lead.
+	wide bool
+	// marks are entries of the environment by which members are recognised that
+	// have left everything else; none: not at all.
+	marks []string
+	known map[int]uint64
+}
+
+// newTree returns the tree of a started hook. Without a marker and a group of
+// its own only descendants belong to it, as with the originals.
+func newTree(h phased.Hook, pid, pidfd int, start uint64, group bool, marker string) *tree {
+	t := &tree{pid: pid, pidfd: pidfd, start: start, group: group, wide: group || marker != "", known: map[int]uint64{}}
+	if marker != "" {
+		t.marks = []string{marker, "PHASED_PHASE=" + h.Phase, "PHASED_HOOK=" + string(h.Name)}
+	}
+	return t
+}
+
+// members returns those of all that belong to the tree, the hook first and
+// parents before children, and remembers them.
+func (t *tree) members(all []proc.Stat, marked func(pid int) bool) []proc.Stat {
+	self := os.Getpid()
+	in := make(map[int]bool)
+	starts := make(map[int]uint64, len(all))
+	children := make(map[int][]proc.Stat, len(all))
+	var found []proc.Stat
+	add := func(s proc.Stat) {
+		if !in[s.Pid] && s.Pid != self && s.Pid > 1 {
+			in[s.Pid], t.known[s.Pid] = true, s.Start
+			found = append(found, s)
+		}
+	}
+	for _, s := range all {
+		starts[s.Pid] = s.Start
+		children[s.Parent] = append(children[s.Parent], s)
+		if s.Pid == t.pid && (t.start == 0 || s.Start == t.start) {
+			t.start = s.Start
+			add(s)
+		}
+	}
+	for _, s := range all {
+		if start, ok := t.known[s.Pid]; ok && start == s.Start {
+			add(s)
+		}
+	}
+	// The tree grows until a pass adds nothing: a group brings in processes
+	// that have descendants, which lead sessions, and so on.
+	for next := 0; ; {
+		for ; next < len(found); next++ {
+			for _, c := range children[found[next].Pid] {
+				if c.Start >= found[next].Start {
+					add(c)
+				}
+			}
+		}
+		for _, s := range all {
+			if !in[s.Pid] && (t.led(s, starts) || marked != nil && s.Start >= t.start && marked(s.Pid)) {
+				add(s)
+			}
+		}
+		marked = nil // once is enough: an environment does not change
+		if next == len(found) {
+			return found
+		}
+	}
+}
+
+// led reports whether the process is in a group or session that the hook or
+// another member leads, or led.
+func (t *tree) led(s proc.Stat, starts map[int]uint64) bool {
+	if !t.wide || s.Start < t.start {
+		return false
+	}
+	for _, id := range [...]int{s.Group, s.Session} {
+		if id == t.pid && t.group {
+			return true
+		}
+		led, ok := t.known[id]
+		if now, alive := starts[id]; ok && s.Start >= led && (!alive || now == led) {
+			return true
+		}
+	}
+	return false
+}
+
+// alive returns the members that run.
+func (t *tree) alive() ([]proc.Stat, error) {
+	all, err := proc.All()
+	if err != nil {
+		return nil, err
+	}
+	var marked func(int) bool
+	if len(t.marks) > 0 {
+		marked = func(pid int) bool { return proc.HasEnv(pid, t.marks...) }
+	}
+	return slices.DeleteFunc(t.members(all, marked), proc.Stat.Ended), nil
+}
+
+// signal sends the signal to the tree, the hook first, and returns to how many
+// processes. What is forked meanwhile does not get it: a hook that cleans up
+// when it is told to end needs its commands alive.
+func (t *tree) signal(sig unix.Signal) int {
+	members, err := t.alive()
+	if err != nil { // no /proc: the hook itself at least
+		members = nil
+		_ = unix.PidfdSendSignal(t.pidfd, sig, nil, 0) // it may just have ended
+	}
+	if t.group {
+		_ = unix.Kill(-t.pid, sig) // at one stroke; nobody left is no error
+	}
+	n := 0
+	for _, s := range members {
+		if t.group && s.Group == t.pid || send(s, sig) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// resume lets stopped members go on, so that they can act on a signal.
+func (t *tree) resume() {
+	if t.group {
+		_ = unix.Kill(-t.pid, unix.SIGCONT) // nobody left is no error
+	}
+	for pid, start := range t.known {
+		_ = send(proc.Stat{Pid: pid, Start: start}, unix.SIGCONT) // gone is no error
+	}
+}
+
+// kill kills the tree, and returns how many processes it killed and those that
+// could not be. Members are stopped before any is killed, until no new ones
+// appear: otherwise one that forks while it is looked for escapes, and one
+// whose parent dies first is not found any more.
+func (t *tree) kill() (int, []proc.Stat) {
+	defer unix.PidfdSendSignal(t.pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // whatever /proc says, the hook itself
+	killed := make(map[int]uint64)
+	var left []proc.Stat
+	for range killRounds {
+		held := t.freeze()
+		var err error
+		if left, err = t.alive(); err != nil || len(left) == 0 {
+			release(held)
+			return len(killed), nil
+		}
+		if t.group {
+			_ = unix.Kill(-t.pid, unix.SIGKILL) // nobody left is no error
+		}
+		able := false
+		for _, s := range left {
+			if held.kill(s) == nil || t.group && s.Group == t.pid {
+				killed[s.Pid] = s.Start
+				able = true
+			}
+		}
+		held.await(time.Now().Add(killWait))
+		release(held)
+		if !able { // processes of another user: no right to signal them
+			break
+		}
+	}
+	return len(killed), left
+}
+
+// frozen are processes that were stopped, by pid, with a pidfd each; -1 where
+// there was none to be had.
+type frozen map[int]int
+
+// freeze stops all members, until no pass finds new ones.
+func (t *tree) freeze() frozen {
+	held := make(frozen)
+	for range freezeRounds {
+		if t.group {
+			_ = unix.Kill(-t.pid, unix.SIGSTOP) // nobody left is no error
+		}
+		members, err := t.alive()
+		fresh := false
+		for _, s := range members {
+			if _, ok := held[s.Pid]; ok {
+				continue
+			}
+			fresh = true
+			if fd, err := open(s); err == nil {
+				held[s.Pid] = fd
+				_ = sendTo(fd, s, unix.SIGSTOP) // what cannot be stopped may still be killed
+			}
+		}
+		if err != nil || !fresh {
+			break
+		}
+	}
+	return held
+}
+
+func release(held frozen) {
+	for _, fd := range held {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+func (f frozen) kill(s proc.Stat) error {
+	fd, ok := f[s.Pid]
+	if !ok {
+		return send(s, unix.SIGKILL)
+	}
+	return sendTo(fd, s, unix.SIGKILL)
+}
+
+// await waits until the processes have ended.
+func (f frozen) await(deadline time.Time) {
+	for _, fd := range f {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		for fd >= 0 && fds[0].Revents == 0 && time.Now().Before(deadline) {
+			if poll(fds, deadline) != nil {
+				return
+			}
+		}
+	}
+}
+
+// open returns a pidfd of exactly that process: a pid may have been given out
+// again since it was read. It returns -1 where there is the process, but no
+// pidfd to be had (too many open files), and unix.ESRCH where it has gone.
+func open(s proc.Stat) (int, error) {
+	fd, err := unix.PidfdOpen(s.Pid, 0)
+	if err != nil {
+		fd = -1
+	}
+	now, err := proc.Read(s.Pid)
+	if err != nil || now.Start != s.Start {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+		return -1, unix.ESRCH
+	}
+	return fd, nil
+}
+
+func send(s proc.Stat, sig unix.Signal) error {
+	fd, err := open(s)
+	if err != nil {
+		return err
+	}
+	if fd >= 0 {
+		defer unix.Close(fd)
+	}
+	return sendTo(fd, s, sig)
+}
+
+func sendTo(fd int, s proc.Stat, sig unix.Signal) error {
+	if fd >= 0 {
+		return unix.PidfdSendSignal(fd, sig, nil, 0)
+	}
+	return unix.Kill(s.Pid, sig)
+}
