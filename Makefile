@@ -32,7 +32,7 @@ check: test lint ## what CI runs
 lint: ## run the linters over the code and the scripts
 	scripts/need lint
 	$(tool) golangci-lint run ./...
-	shellcheck --external-sources --source-path=SCRIPTDIR $(scripts)
+	shellcheck $(scripts)
 
 fmt: ## format the code
 	$(tool) gofumpt -w $$(git ls-files '*.go')

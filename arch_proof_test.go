@@ -22,7 +22,7 @@ func TestRulesBite(t *testing.T) {
 		{"leaf to leaf", "internal/proc/a.go", "package proc\nimport \"phased/internal/config\"", importsOfRooms, "siblings never import"},
 		{"language imports a room", "internal/phased/a.go", "package phased\nimport \"phased/internal/proc\"", importsOfRooms, "siblings never import"},
 		{"wiring", "internal/cli/a.go", "package cli\nimport \"phased/internal/journal\"", importsOfRooms, ""},
-		{"wiring wiring", "internal/cli/a.go", "package cli\nimport \"phased/internal/compat\"", importsOfRooms, "do not wire each other"},
+		{"wires what wires", "internal/cli/a.go", "package cli\nimport \"phased/internal/compat\"", importsOfRooms, "do not wire each other"},
 		{"a room imports wiring", "internal/report/a.go", "package report\nimport \"phased/internal/cli\"", importsOfRooms, "siblings never import"},
 		{"main wires", "cmd/phased/main.go", "package main\nimport \"phased/internal/journal\"", importsOfRooms, "wires nothing by itself"},
 		{"main", "cmd/phased/main.go", "package main\nimport \"phased/internal/cli\"", importsOfRooms, ""},

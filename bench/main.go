@@ -1,0 +1,145 @@
+// Command bench compares phased, in one run, with the least that running hooks
+// can cost (a C loop of posix_spawn and wait) and with the tools that it stands
+// in for. docs/performance.md says what is measured and why.
+//
+// It owns the measuring and nothing of the product: it starts the built
+// binaries as anybody would and reads their records through `phased show` and
+// from the run files. It must not import a room.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	rounds int
+	hooks  []int
+	mib    int
+	tools  []string // parts of names; empty: all
+	bin    string
+	dir    string
+	out    string
+	seed   uint64
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(0)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err = run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (options, error) {
+	o := options{hooks: []int{10, 100, 1000}, seed: uint64(time.Now().UnixNano())}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.rounds, "rounds", 7, "interleaved `rounds`; medians are taken over them")
+	f.IntVar(&o.mib, "mib", 256, "`MiB` that the one loud hook writes; 0: leave that out")
+	f.StringVar(&o.bin, "bin", "bin", "`directory` of the built phased and its links")
+	f.StringVar(&o.dir, "dir", "", "`directory` to work in, on a real disk (default: a new one below the temporary directory)")
+	f.StringVar(&o.out, "json", "bench/out/bench.json", "`file` for the figures")
+	f.Uint64Var(&o.seed, "seed", o.seed, "`seed` of the order in which the tools take turns")
+	f.Func("hooks", "`numbers` of no-op hooks, separated by commas (default 10,100,1000)", func(s string) error {
+		o.hooks = nil
+		for part := range strings.SplitSeq(s, ",") {
+			n, err := strconv.Atoi(part)
+			if err != nil || n < 1 {
+				return fmt.Errorf("expected positive numbers separated by commas, not %q", s)
+			}
+			o.hooks = append(o.hooks, n)
+		}
+		return nil
+	})
+	f.Func("tools", "`parts` of the names of the tools to run beside the C loop, separated by commas (default: all)", func(s string) error {
+		o.tools = strings.Split(s, ",")
+		return nil
+	})
+	quick := f.Bool("quick", false, "3 rounds, 10 and 100 hooks, 16 MiB: to see that it works")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if *quick {
+		o.rounds, o.hooks, o.mib = 3, []int{10, 100}, 16
+	}
+	if o.rounds < 1 {
+		return o, fmt.Errorf("-rounds must be at least 1, not %d", o.rounds)
+	}
+	return o, nil
+}
+
+// run measures everything, prints the tables and writes them as JSON.
+func run(ctx context.Context, o options) error {
+	s, err := newStage(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	facts, err := gather(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	result := report{Facts: facts}
+	result.Facts.print(os.Stdout)
+	add := func(t table, err error) error {
+		if err != nil {
+			return err
+		}
+		t.print(os.Stdout)
+		result.Tables = append(result.Tables, t)
+		return nil
+	}
+	for _, n := range o.hooks {
+		if err := add(noops(ctx, s, o, n)); err != nil {
+			return err
+		}
+	}
+	if err := add(firstHook(ctx, s, o)); err != nil {
+		return err
+	}
+	if o.mib > 0 {
+		if err := add(loudHook(ctx, s, o)); err != nil {
+			return err
+		}
+	}
+	return result.write(o.out)
+}
+
+func (r report) write(path string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	fmt.Printf("\nfigures: %s\n", path)
+	return nil
+}

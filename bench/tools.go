@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// tool is one contestant.
+type tool struct {
+	name string
+	// argv and env run the hooks of a tree.
+	argv func(tree) []string
+	env  func(tree) []string
+	// state is where it keeps its record, "" where it keeps none.
+	state string
+	// native says that hooks' output is captured.
+	native bool
+}
+
+const baseline = "C loop: posix_spawn, wait"
+
+// contestants lists what is compared, the C loop first.
+func (s *stage) contestants(only []string) ([]tool, error) {
+	plain := func(tree) []string { return s.environment(systemPath) }
+	all := []tool{
+		{name: baseline, argv: func(t tree) []string { return []string{s.spawn, t.phase()} }, env: plain},
+		{name: "run-parts (Debian)", argv: func(t tree) []string { return []string{"/usr/bin/run-parts", t.phase()} }, env: plain},
+		{name: "dib-run-parts (Debian)", argv: func(t tree) []string { return []string{"/usr/bin/dib-run-parts", t.phase()} }, env: plain},
+		{name: "os-refresh-config (Debian)", argv: s.refreshConfig("/usr/bin/os-refresh-config"), env: func(t tree) []string {
+			return s.environment(systemPath, "OS_REFRESH_CONFIG_BASE_DIR="+t.base)
+		}},
+		s.personality("dib-run-parts (phased)", func(t tree) []string {
+			return []string{filepath.Join(s.bin, "dib-run-parts"), t.phase()}
+		}),
+		s.personality("os-refresh-config (phased)", s.refreshConfig(filepath.Join(s.bin, "os-refresh-config"))),
+		s.native("phased run"),
+	}
+	picked := all[:1]
+	for _, c := range all[1:] {
+		if wanted(c.name, only) {
+			picked = append(picked, c)
+		}
+	}
+	if len(picked) == 1 {
+		return nil, fmt.Errorf("-tools %s names no tool", strings.Join(only, ","))
+	}
+	return picked, nil
+}
+
+func wanted(name string, only []string) bool {
+	for _, part := range only {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return len(only) == 0
+}
+
+func (s *stage) refreshConfig(program string) func(tree) []string {
+	return func(tree) []string { return []string{program, "--lockfile", filepath.Join(s.dir, "lock")} }
+}
+
+// personality is phased under another name, found first on PATH as on a host
+// where it stands in.
+func (s *stage) personality(name string, argv func(tree) []string) tool {
+	state := filepath.Join(s.dir, "state-"+slug(name))
+	return tool{name: name, argv: argv, state: state, env: func(t tree) []string {
+		return s.environment(s.bin+":"+systemPath, "OS_REFRESH_CONFIG_BASE_DIR="+t.base, "PHASED_STATE_DIR="+state)
+	}}
+}
+
+// native is `phased run`, with journal and capture, as it comes.
+func (s *stage) native(name string) tool {
+	state := filepath.Join(s.dir, "state-"+slug(name))
+	return tool{
+		name: name, state: state, native: true,
+		argv: func(t tree) []string {
+			return []string{filepath.Join(s.bin, "phased"), "run", "--base", t.base, "--state-dir", state}
+		},
+		env: func(tree) []string { return s.environment(systemPath) },
+	}
+}
