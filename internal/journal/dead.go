@@ -1,0 +1,308 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// mark is the ending of a marker whose run is closed and has left processes
+// running in the middle of a hook.
+const mark = ".orphans"
+
+// CloseDead ends the runs whose phased died: it cuts a torn last line off,
+// records run.interrupted and syncs. It returns them, and those closed before
+// that still have orphans. by is the run or command that does so.
+//
+// Dead runs are found by their markers in open/, and the newest run file is
+// looked at also without one. A file without any whole line is removed: no hook
+// was started. The runs are right also where there is an error, which then
+// tells of files that could not be closed: it is worth a warning, and no reason
+// not to run.
+func (s *Store) CloseDead(by string) ([]phased.Run, error) {
+	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	dead, haunted, err := s.suspects()
+	if len(dead)+len(haunted) == 0 {
+		return nil, err
+	}
+	// One closer at a time. The file can be opened by its owner only, so that
+	// nobody else can hold it.
+	lock, lockErr := os.OpenFile(s.path(locksDir, "close.lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if lockErr == nil {
+		defer lock.Close()
+		lockErr = flock(lock, syscall.LOCK_EX)
+	}
+	if lockErr != nil {
+		return nil, errors.Join(err, fmt.Errorf("cannot lock out other closers of dead runs: %w", lockErr))
+	}
+	errs := []error{err}
+	var runs []phased.Run
+	for _, id := range dead {
+		run, closed, err := s.closeRun(id, by)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot close dead run %s: %w", id, err))
+		}
+		if closed {
+			runs = append(runs, run)
+		}
+	}
+	for _, id := range haunted {
+		run, err := s.Run(context.Background(), id)
+		if err == nil || readable(err) {
+			if len(s.Orphans([]phased.Run{run})) > 0 {
+				runs = append(runs, run)
+				continue
+			}
+		} else if !errors.Is(err, phased.ErrNoRun) {
+			errs = append(errs, err)
+			continue
+		}
+		if err := os.Remove(s.path(openDir, id+mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return runs, errors.Join(errs...)
+}
+
+// suspects returns the ids of runs that are not live and may need closing, and
+// of those that are closed and had orphans.
+func (s *Store) suspects() (dead, haunted []string, err error) {
+	markers, err := s.list(openDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range markers {
+		if id, ok := strings.CutSuffix(m, mark); ok && validID(id) {
+			haunted = append(haunted, id)
+		} else if validID(m) {
+			if live, err := s.live(m); err != nil || !live {
+				dead = append(dead, m)
+			}
+		}
+	}
+	ids, err := s.ids()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(ids) > 0 && !slices.Contains(dead, ids[0]) && !slices.Contains(haunted, ids[0]) {
+		var l look
+		sum, err := s.summary(ids[0], &l)
+		if err == nil && sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() {
+			dead = append(dead, ids[0])
+		}
+	}
+	slices.Sort(dead)
+	slices.Sort(haunted)
+	return dead, haunted, nil
+}
+
+// live reports whether somebody writes the run of a marker.
+func (s *Store) live(id string) (bool, error) {
+	f, err := s.openRun(id, os.O_RDONLY)
+	if errors.Is(err, phased.ErrNoRun) {
+		// Its file does not exist yet, or no more.
+		f, err = os.OpenFile(s.path(openDir, id), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return locked(f)
+}
+
+// closeRun closes one run, unless it turns out to be live or to have ended. It
+// is called by one process at a time; what it finds unlocked never gets a
+// writer again.
+func (s *Store) closeRun(id, by string) (phased.Run, bool, error) {
+	run := phased.Run{ID: id, Status: phased.StatusRunning}
+	f, err := s.openRun(id, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, phased.ErrNoRun) {
+		return run, false, s.dropMarker(id)
+	}
+	if err != nil {
+		return run, false, err
+	}
+	defer f.Close()
+	if live, err := locked(f); live || err != nil {
+		return run, false, err
+	}
+	r := newReader(f, f.Name(), id)
+	over, damage, err := exhaust(r, &run)
+	switch {
+	case err != nil:
+		return run, false, err
+	case over:
+		// It died between its last event and the removal of the marker.
+		return run, false, s.unmark(id)
+	case r.line == 0:
+		if err := os.Remove(f.Name()); err != nil {
+			return run, false, err
+		}
+		return run, false, s.unmark(id)
+	}
+	if err := s.interrupt(f, r, &run, by); err != nil {
+		return run, false, err
+	}
+	if !run.Status.Final() { // the fold ends before the damage
+		run = run.AsInterrupted()
+	}
+	if len(s.Orphans([]phased.Run{run})) > 0 {
+		err = s.haunt(id)
+	} else {
+		err = s.unmark(id)
+	}
+	return run, true, errors.Join(damage, err)
+}
+
+// exhaust folds all that can be read, over damage, and reports whether the
+// final event is there. r stands at the end of the last whole line.
+func exhaust(r *reader, run *phased.Run) (over bool, damage, err error) {
+	for {
+		rec, err := r.next()
+		switch {
+		case err == io.EOF || errors.Is(err, errTorn):
+			return over, damage, nil
+		case err != nil:
+			if _, ok := errors.AsType[*CorruptError](err); !ok {
+				return over, damage, err
+			}
+			if damage == nil {
+				damage = err
+			}
+		}
+		if rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted {
+			over = true
+		}
+		if rec.line == nil || damage != nil {
+			continue
+		}
+		e, err := rec.brief()
+		if err != nil {
+			damage = r.corrupt(err.Error())
+			continue
+		}
+		run.Apply(e)
+	}
+}
+
+// interrupt cuts a torn line off and records run.interrupted.
+func (s *Store) interrupt(f *os.File, r *reader, run *phased.Run, by string) error {
+	ran, failed := run.Counts()
+	e := phased.Event{Run: run.ID, Seq: r.seq + 1, Time: time.Now().UTC(), Mono: run.Took, Data: phased.RunInterrupted{
+		ClosedBy: by, Failure: run.Failure, Ran: ran, Failed: failed,
+	}}
+	line, err := appendLine(nil, e)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(r.off); err != nil {
+		return err
+	}
+	if _, err := f.Write(line); err != nil {
+		// The next one tries again, from the same end.
+		return errors.Join(err, f.Truncate(r.off))
+	}
+	run.Apply(e)
+	return fdatasync(f)
+}
+
+// dropMarker removes a marker that has no run file. A writer that is about to
+// make that file holds the marker locked, or finds it gone when it has the lock
+// and makes it anew.
+func (s *Store) dropMarker(id string) error {
+	f, err := os.OpenFile(s.path(openDir, id), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(s.RunFile(id)); !errors.Is(err, fs.ErrNotExist) {
+		return err // it came meanwhile: its marker is looked at next time
+	}
+	return s.unmark(id)
+}
+
+// unmark removes the marker of a run.
+func (s *Store) unmark(id string) error {
+	if err := os.Remove(s.path(openDir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// haunt keeps a marker of a closed run, for as long as its orphans live.
+func (s *Store) haunt(id string) error {
+	err := os.Rename(s.path(openDir, id), s.path(openDir, id+mark))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.Link(s.RunFile(id), s.path(openDir, id+mark))
+	}
+	return err
+}
+
+// Live returns the runs of the base that go on now, whoever's they are, oldest
+// first; base "" stands for all. Those that this process writes are among them.
+func (s *Store) Live(base string) ([]phased.Summary, error) {
+	markers, err := s.list(openDir)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(markers)
+	if base != "" {
+		base = realPath(base)
+	}
+	var all []phased.Summary
+	var errs []error
+	var l look
+	for _, id := range markers {
+		if !validID(id) {
+			continue
+		}
+		sum, err := s.liveSummary(id, &l)
+		switch {
+		case errors.Is(err, phased.ErrNoRun):
+			continue
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case sum.Status != phased.StatusRunning:
+			continue
+		}
+		if base == "" || realPath(string(sum.Base)) == base {
+			all = append(all, sum)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// liveSummary looks at a run, and again where it has only just begun: of which
+// base it is stands in its first event.
+func (s *Store) liveSummary(id string, l *look) (phased.Summary, error) {
+	for range 20 {
+		sum, err := s.summary(id, l)
+		if err != nil || sum.Status != phased.StatusRunning || !sum.Began.IsZero() {
+			return sum, err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return s.summary(id, l)
+}

@@ -1,0 +1,196 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"phased/internal/phased"
+)
+
+const (
+	// poll is how often a follower of another process's run looks for more.
+	poll = 100 * time.Millisecond
+	// gather is how long a follower of this process's run lets events gather.
+	gather = 50 * time.Millisecond
+)
+
+// Follow yields the events after seq as they are recorded, and ends after the
+// final event or Close. Events that come close together are read together, at
+// most every 50 ms; the final one is not kept waiting.
+func (w *Writer) Follow(ctx context.Context, after uint64) iter.Seq2[phased.Event, error] {
+	return func(yield func(phased.Event, error) bool) {
+		f, err := os.Open(w.path)
+		if err != nil {
+			yield(phased.Event{}, err)
+			return
+		}
+		defer f.Close()
+		r := newReader(f, w.path, w.id)
+		for {
+			w.mu.Lock()
+			r.limit = w.size
+			over := w.last || w.closed
+			w.mu.Unlock()
+			read := time.Now()
+			if end, err := pass(ctx, r, after, yield); end || over || err != nil {
+				return
+			}
+			if err := w.await(ctx, r.limit, read); err != nil {
+				yield(phased.Event{}, err)
+				return
+			}
+		}
+	}
+}
+
+// await returns when the file has grown beyond size and events have had time to
+// gather since the last read, or when nothing comes any more.
+func (w *Writer) await(ctx context.Context, size int64, read time.Time) error {
+	w.mu.Lock()
+	var wake chan struct{}
+	if w.size == size && !w.last && !w.closed {
+		if w.wake == nil {
+			w.wake = make(chan struct{})
+		}
+		wake = w.wake
+	}
+	w.mu.Unlock()
+	if wake != nil {
+		select {
+		case <-wake:
+		case <-w.done:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	t := time.NewTimer(gather - time.Since(read))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// pass yields what the file has now of the events after seq. It reports whether
+// the following is over: the final event was there, the consumer wants no more,
+// or an error was yielded.
+func pass(ctx context.Context, r *reader, after uint64, yield func(phased.Event, error) bool) (bool, error) {
+	for {
+		rec, err := r.next()
+		if err == io.EOF || errors.Is(err, errTorn) {
+			return false, nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		var e phased.Event
+		closing := rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted
+		if err == nil && rec.seq > after {
+			e, err = r.decode(rec)
+		}
+		if err != nil {
+			yield(phased.Event{}, err)
+			return true, err
+		}
+		if rec.seq > after && !yield(e, nil) {
+			return true, nil
+		}
+		if closing {
+			return true, nil
+		}
+	}
+}
+
+// Follow implements phased.Source. It looks for more every 100 ms.
+func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[phased.Event, error] {
+	return func(yield func(phased.Event, error) bool) {
+		f, err := s.openRun(id, os.O_RDONLY)
+		if err != nil {
+			yield(phased.Event{}, err)
+			return
+		}
+		defer f.Close()
+		r := newReader(f, f.Name(), id)
+		t := time.NewTicker(poll)
+		defer t.Stop()
+		for {
+			if end, _ := pass(ctx, r, after, yield); end {
+				return
+			}
+			live, err := locked(f)
+			if err != nil {
+				yield(phased.Event{}, err)
+				return
+			}
+			if !live {
+				// It may have ended between the last read and the probe.
+				pass(ctx, r, after, yield)
+				return
+			}
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				yield(phased.Event{}, context.Cause(ctx))
+				return
+			}
+		}
+	}
+}
+
+// Events yields what is on record of the run now, and does not wait for more.
+func (s *Store) Events(ctx context.Context, id string) iter.Seq2[phased.Event, error] {
+	return func(yield func(phased.Event, error) bool) {
+		f, err := s.openRun(id, os.O_RDONLY)
+		if err != nil {
+			yield(phased.Event{}, err)
+			return
+		}
+		defer f.Close()
+		pass(ctx, newReader(f, f.Name(), id), 0, yield)
+	}
+}
+
+// Output yields the captured output of one hook that is on record now, in the
+// order in which it was read. An empty phase or hook stands for all. Where
+// output was left out of the record (hook.cut) is told by Events only.
+func (s *Store) Output(ctx context.Context, id, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error] {
+	return func(yield func(phased.HookOutput, error) bool) {
+		f, err := s.openRun(id, os.O_RDONLY)
+		if err != nil {
+			yield(phased.HookOutput{}, err)
+			return
+		}
+		defer f.Close()
+		r := newReader(f, f.Name(), id)
+		for {
+			rec, err := r.next()
+			if err == io.EOF || errors.Is(err, errTorn) {
+				return
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			var e phased.Event
+			if err == nil && rec.kind == phased.KindHookOutput {
+				e, err = r.decode(rec)
+			}
+			if err != nil {
+				yield(phased.HookOutput{}, err)
+				return
+			}
+			o, ok := e.Data.(phased.HookOutput)
+			if ok && (phase == "" || o.Phase == phase) && (hook == "" || o.Hook == hook) && !yield(o, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
+)
+
+// Options says how a state directory is opened.
+type Options struct {
+	// ReadOnly opens for reading: nothing is created, and a directory that does
+	// not exist reads as empty.
+	ReadOnly bool
+	// Create makes the state directory where it does not exist.
+	Create bool
+	// Durability is "run", "phase" (also where empty) or "hook": when the
+	// record is synced to the disk.
+	Durability string
+}
+
+// Store is one state directory. It may be used by several goroutines, and its
+// directory by several processes.
+type Store struct {
+	dir      string
+	readOnly bool
+	level    durability
+	group    int // of new run files; -1: as it comes
+}
+
+var _ phased.Source = (*Store)(nil)
+
+// The directories of a state directory.
+const (
+	runsDir     = "runs"
+	openDir     = "open"
+	failuresDir = "failures"
+	locksDir    = "locks"
+)
+
+const suffix = ".jsonl"
+
+// DefaultDir returns where the state lies where nobody says otherwise:
+// $PHASED_STATE_DIR, /var/lib/phased for root, else $XDG_STATE_HOME/phased or
+// $HOME/.local/state/phased; "" where none of these is set.
+func DefaultDir(euid int, getenv func(string) string) string {
+	if d := getenv("PHASED_STATE_DIR"); d != "" {
+		return d
+	}
+	if euid == 0 {
+		return "/var/lib/phased"
+	}
+	// The XDG specification has relative paths ignored.
+	if d := getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "phased")
+	}
+	if d := getenv("HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, ".local", "state", "phased")
+	}
+	return ""
+}
+
+// Open opens the state directory and, unless for reading only, makes the
+// directories in it and checks that runs can be written.
+func Open(dir string, o Options) (*Store, error) {
+	s, err := open(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use state directory %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func open(dir string, o Options) (*Store, error) {
+	if dir == "" {
+		return nil, errors.New("its name is empty: set --state-dir, PHASED_STATE_DIR or HOME")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1}
+	if s.level, err = parseDurability(o.Durability); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(dir)
+	made := false
+	switch {
+	case err == nil && !info.IsDir():
+		return nil, errors.New("it is not a directory")
+	case errors.Is(err, fs.ErrNotExist) && o.ReadOnly:
+		return s, nil
+	case errors.Is(err, fs.ErrNotExist) && o.Create:
+		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+			return nil, err
+		}
+		if made, err = makeDir(dir, 0o750); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, plain(err)
+	}
+	if o.ReadOnly {
+		return s, s.checkDir(runsDir)
+	}
+	return s, s.layOut(made)
+}
+
+// layOut makes the directories in the state directory. Those that are made, by
+// root and where there is a group phased, belong to that group.
+func (s *Store) layOut(made bool) error {
+	var fresh []string
+	if made {
+		fresh = append(fresh, s.dir)
+	}
+	for _, d := range []struct {
+		name string
+		mode fs.FileMode
+	}{{runsDir, 0o750}, {openDir, 0o750}, {failuresDir, 0o700}, {locksDir, 0o750}} {
+		made, err := makeDir(s.path(d.name), d.mode)
+		if err != nil {
+			return err
+		}
+		if made {
+			fresh = append(fresh, s.path(d.name))
+		}
+		if err := s.checkDir(d.name); err != nil {
+			return err
+		}
+		if err := unix.Faccessat(unix.AT_FDCWD, s.path(d.name), unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", d.name, err)
+		}
+	}
+	if len(fresh) > 0 && os.Geteuid() == 0 {
+		if g, err := user.LookupGroup("phased"); err == nil {
+			gid, err := strconv.Atoi(g.Gid)
+			if err != nil {
+				return fmt.Errorf("group phased has the id %q", g.Gid)
+			}
+			for _, d := range fresh {
+				if err := os.Chown(d, 0, gid); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	// Run files are for the group that may read the directory they lie in.
+	info, err := os.Lstat(s.path(runsDir))
+	if err != nil {
+		return plain(err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Gid) != os.Getegid() {
+		s.group = int(st.Gid)
+	}
+	return nil
+}
+
+// makeDir makes a directory with exactly that mode, whatever the umask is, and
+// reports whether it did not exist.
+func makeDir(path string, mode fs.FileMode) (bool, error) {
+	err := os.Mkdir(path, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, plain(err)
+	}
+	return true, os.Chmod(path, mode)
+}
+
+// checkDir refuses what is there and is not a directory itself: a link could
+// lead the records, or root's writing, elsewhere.
+func (s *Store) checkDir(name string) error {
+	info, err := os.Lstat(s.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return plain(err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s in it is a symbolic link: make it a directory, or a mount point", name)
+	case !info.IsDir():
+		return fmt.Errorf("%s in it is not a directory", name)
+	}
+	return nil
+}
+
+// plain takes the path out of an error whose message names it already.
+func plain(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s %s: %w", p.Op, filepath.Base(p.Path), p.Err)
+	}
+	return err
+}
+
+// Dir returns the state directory, as an absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+func (s *Store) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
+
+// RunFile returns the path of a run's file.
+func (s *Store) RunFile(id string) string { return s.path(runsDir, id+suffix) }
+
+func (s *Store) writable() error {
+	if s.readOnly {
+		return fmt.Errorf("state directory %s is open for reading only", s.dir)
+	}
+	return nil
+}
+
+// validID keeps ids to what is safe in a file name.
+func validID(id string) bool {
+	if id == "" || len(id) > 64 || id[0] == '-' {
+		return false
+	}
+	return strings.Trim(id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-") == ""
+}
+
+// openRun opens a run file. What is not a regular file is refused without
+// waiting for it.
+func (s *Store) openRun(id string, flags int) (*os.File, error) {
+	if !validID(id) {
+		return nil, fmt.Errorf("%w: %q is not a run id", phased.ErrNoRun, id)
+	}
+	f, err := os.OpenFile(s.RunFile(id), flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", phased.ErrNoRun, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open run file: %w", err)
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		if err == nil {
+			err = errors.New("not a regular file")
+		}
+		return nil, fmt.Errorf("cannot open run file %s: %w", f.Name(), err)
+	}
+	return f, nil
+}
+
+// list returns the names in one of the directories; none where it is missing.
+func (s *Store) list(dir string) ([]string, error) {
+	d, err := os.Open(s.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read state directory %s: %w", s.dir, plain(err))
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read state directory %s: %w", s.dir, plain(err))
+	}
+	return names, nil
+}
+
+// locked reports whether a writer holds the run file: it is then live. The
+// probe is a shared lock on a descriptor of our own, given back at once: no
+// other probe fails for it, and no writer ever waits for one.
+func locked(f *os.File) (bool, error) {
+	err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot probe the lock of %s: %w", f.Name(), err)
+	}
+	return false, flock(f, syscall.LOCK_UN)
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}

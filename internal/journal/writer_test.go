@@ -1,0 +1,582 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"phased/internal/phased"
+	"phased/internal/proc"
+)
+
+// Ids as ulids sort: the later, the greater.
+func testID(n int) string { return fmt.Sprintf("01JZ%022d", n) }
+
+func openStore(t testing.TB, o Options) *Store {
+	t.Helper()
+	o.Create = true
+	s, err := Open(filepath.Join(t.TempDir(), "state"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// script makes events of a run out of their payloads.
+type script struct {
+	id    string
+	seq   uint64
+	start time.Time
+}
+
+func newScript(id string) *script {
+	return &script{id: id, start: time.Date(2026, 3, 4, 5, 6, 7, 890, time.UTC)}
+}
+
+func (s *script) next(data phased.Payload) phased.Event {
+	s.seq++
+	mono := time.Duration(s.seq) * time.Millisecond
+	return phased.Event{Run: s.id, Seq: s.seq, Time: s.start.Add(mono), Mono: mono, Data: data}
+}
+
+func (s *script) all(data ...phased.Payload) []phased.Event {
+	var events []phased.Event
+	for _, d := range data {
+		events = append(events, s.next(d))
+	}
+	return events
+}
+
+func started(base string) phased.RunStarted {
+	self, _ := proc.Read(os.Getpid())
+	return phased.RunStarted{
+		Lifecycle: "refresh", Base: phased.Text(base), Host: "host", BootID: proc.BootID(), Version: "1", Argv: []phased.Text{"phased", "run"},
+		Pid: os.Getpid(), PidStart: self.Start, Output: "captured",
+		Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/usr/bin:/bin", "HOME=/root"}, Dir: "/", Umask: 18, Stdin: "null"},
+		Phases:       []string{"configure"}, Hooks: 1,
+	}
+}
+
+// goodRun is a whole run with output that is no UTF-8 in it.
+func goodRun(id, base string) []phased.Event {
+	return newScript(id).all(
+		started(base),
+		phased.PhaseStarted{Phase: "configure", Dirs: []phased.Text{"/x/configure.d"}, Entries: []phased.Entry{
+			{Name: "10-a", Path: "/x/configure.d/10-a", Verdict: phased.VerdictRun}, {Name: "b\xff\n", Path: "/x/b\xff\n", Verdict: phased.VerdictNameChars},
+		}},
+		phased.HookStarted{Phase: "configure", Hook: "10-a", Path: "/x/configure.d/10-a", Pid: 4711, PidStart: 99},
+		phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "out", Text: "h\u00e9llo\n"},
+		phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "err", Text: "\x00\xff\xfe\n"},
+		phased.HookFinished{Phase: "configure", Hook: "10-a", Exit: phased.Exit{Cause: phased.CauseOK}, Took: 7, Out: 7, Err: 4},
+		phased.PhaseFinished{Phase: "configure", Status: phased.StatusSucceeded, Took: 8},
+		phased.RunFinished{Status: phased.StatusSucceeded, Took: 9, Ran: 1},
+	)
+}
+
+func begin(t testing.TB, s *Store, id string) *Writer {
+	t.Helper()
+	w, err := s.Begin(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+// keep writes a run; the writer is closed as it would be, and left as it
+// would be by a kill where the run has no final event.
+func keep(t testing.TB, s *Store, events []phased.Event) {
+	t.Helper()
+	w := begin(t, s, events[0].Run)
+	if err := w.Append(events...); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func foldOf(events []phased.Event) phased.Run {
+	var r phased.Run
+	for _, e := range events {
+		r.Apply(e)
+	}
+	return r
+}
+
+func sameRun(t testing.TB, want, got phased.Run) {
+	t.Helper()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("run (-want +got):\n%s", d)
+	}
+}
+
+// eventually waits for a condition, and fails after a generous time.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func TestWriteAndRead(t *testing.T) {
+	for _, level := range []string{"", "run", "phase", "hook"} {
+		s := openStore(t, Options{Durability: level})
+		events := goodRun(testID(1), "/x")
+		w := begin(t, s, testID(1))
+		if !exists(s.path(openDir, testID(1))) || w.Path() != s.path(runsDir, testID(1)+".jsonl") || w.ID() != testID(1) {
+			t.Fatal("no marker, or the file lies elsewhere")
+		}
+		for i, e := range events {
+			if err := w.Append(e); err != nil {
+				t.Fatal(err)
+			}
+			// It is there for everybody as soon as Append returns.
+			got, err := s.Run(t.Context(), testID(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameRun(t, foldOf(events[:i+1]), got)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if exists(s.path(openDir, testID(1))) {
+			t.Error("the marker was left behind")
+		}
+		var read []phased.Event
+		for e, err := range s.Events(t.Context(), testID(1)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			read = append(read, e)
+		}
+		if d := cmp.Diff(events, read); d != "" {
+			t.Errorf("durability %q: events (-written +read):\n%s", level, d)
+		}
+		if info, err := os.Stat(w.Path()); err != nil || info.Mode() != 0o640 {
+			t.Errorf("run file: %v, %v", info.Mode(), err)
+		}
+		if err := w.Close(); err != nil {
+			t.Errorf("second Close: %v", err)
+		}
+	}
+}
+
+// TestLinesAreJSON reads a file as jq would, and computes the checksum by the
+// documented rule.
+func TestLinesAreJSON(t *testing.T) {
+	s := openStore(t, Options{})
+	keep(t, s, goodRun(testID(1), "/x"))
+	p, err := os.ReadFile(s.RunFile(testID(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(p), "\n")
+	if len(lines) != 9 || lines[8] != "" {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, l := range lines[:8] {
+		var o map[string]any
+		if err := json.Unmarshal([]byte(l), &o); err != nil {
+			t.Fatalf("%v in %s", err, l)
+		}
+		i := strings.LastIndex(l, `,"crc"`)
+		if want := fmt.Sprintf(`,"crc":"%08x"}`+"\n", castagnoli(l[:i])); l[i:] != want {
+			t.Errorf("ends with %q, want %q", l[i:], want)
+		}
+	}
+}
+
+// castagnoli computes CRC-32C bit by bit.
+func castagnoli(s string) uint32 {
+	crc := ^uint32(0)
+	for _, b := range []byte(s) {
+		crc ^= uint32(b)
+		for range 8 {
+			if crc&1 != 0 {
+				crc = crc>>1 ^ 0x82f63b78
+			} else {
+				crc >>= 1
+			}
+		}
+	}
+	return ^crc
+}
+
+func TestAppendIsOneWrite(t *testing.T) {
+	s := openStore(t, Options{Durability: "run"})
+	w := begin(t, s, testID(1))
+	sc := newScript(testID(1))
+	least := 1000
+	for range 5 { // the runtime may write to wake a thread
+		batch := sc.all(phased.RunWarning{Message: "a"}, phased.RunWarning{Message: "b"}, phased.RunWarning{Message: "c"})
+		before := writes(t)
+		if err := w.Append(batch...); err != nil {
+			t.Fatal(err)
+		}
+		least = min(least, writes(t)-before)
+	}
+	if least != 1 {
+		t.Errorf("a batch of 3 events takes %d writes", least)
+	}
+}
+
+// writes returns the number of write(2) calls of this process.
+func writes(t *testing.T) int {
+	p, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(string(p)) {
+		var n int
+		if k, _ := fmt.Sscanf(l, "syscw: %d", &n); k == 1 {
+			return n
+		}
+	}
+	t.Fatal("no syscw in /proc/self/io")
+	return 0
+}
+
+func TestAppendRefuses(t *testing.T) {
+	first := func(w *Writer) phased.Event { return phased.Event{Run: w.id, Seq: 1, Data: started("/x")} }
+	cases := []struct {
+		name, want string
+		events     func(*Writer) []phased.Event
+	}{
+		{"a gap", "event 2 follows event 0", func(w *Writer) []phased.Event {
+			return []phased.Event{{Run: w.id, Seq: 2, Data: phased.RunWarning{}}}
+		}},
+		{"a repetition in the batch", "event 1 follows event 1", func(w *Writer) []phased.Event {
+			return []phased.Event{first(w), first(w)}
+		}},
+		{"another run", `event 1 is of run "other"`, func(w *Writer) []phased.Event {
+			return []phased.Event{{Run: "other", Seq: 1, Data: phased.RunWarning{}}}
+		}},
+		{"no data", "no data", func(w *Writer) []phased.Event { return []phased.Event{{Run: w.id, Seq: 1}} }},
+		{"after the end", "event 2 follows the final one", func(w *Writer) []phased.Event {
+			return []phased.Event{{Run: w.id, Seq: 1, Data: phased.RunFinished{}}, {Run: w.id, Seq: 2, Data: phased.RunWarning{}}}
+		}},
+		{"a line that no reader takes", "at most 67108864", func(w *Writer) []phased.Event {
+			return []phased.Event{{Run: w.id, Seq: 1, Data: phased.RunWarning{Message: strings.Repeat("x", maxLine)}}}
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := openStore(t, Options{})
+			w := begin(t, s, testID(1))
+			err := w.Append(c.events(w)...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error %v, want %q in it", err, c.want)
+			}
+			if again := w.Append(first(w)); again != err {
+				t.Errorf("the error does not stick: %v", again)
+			}
+			if p, _ := os.ReadFile(w.Path()); len(p) != 0 {
+				t.Errorf("was written: %s", p)
+			}
+			if got := w.Close(); got != err {
+				t.Errorf("Close returns %v", got)
+			}
+			if !exists(w.marker) {
+				t.Error("the marker of an unfinished run is gone")
+			}
+		})
+	}
+	s := openStore(t, Options{})
+	w := begin(t, s, testID(1))
+	w.Close()
+	if err := w.Append(first(w)); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("Append after Close: %v", err)
+	}
+}
+
+func TestBeginRefuses(t *testing.T) {
+	s := openStore(t, Options{})
+	for _, id := range []string{"", "../x", "a/b", "-1", "a.b", "a b", strings.Repeat("a", 65), "\xff"} {
+		if w, err := s.Begin(id); err == nil {
+			t.Errorf("began run %q at %s", id, w.Path())
+		}
+	}
+	keep(t, s, goodRun(testID(1), "/x"))
+	before, _ := os.ReadFile(s.RunFile(testID(1)))
+	if _, err := s.Begin(testID(1)); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("began a run that exists: %v", err)
+	}
+	if after, _ := os.ReadFile(s.RunFile(testID(1))); !bytes.Equal(before, after) {
+		t.Error("and changed it")
+	}
+	if exists(s.path(openDir, testID(1))) {
+		t.Error("and left a marker")
+	}
+	begin(t, s, testID(2))
+	if _, err := s.Begin(testID(2)); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("began a live run again: %v", err)
+	}
+	if !exists(s.path(openDir, testID(2))) {
+		t.Error("and took its marker away")
+	}
+}
+
+// TestProbesDoNotDisturb has readers probe as fast as they can while runs begin,
+// write and end.
+func TestProbesDoNotDisturb(t *testing.T) {
+	s := openStore(t, Options{Durability: "run"})
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error)
+	for range 2 {
+		go func() {
+			for ctx.Err() == nil {
+				if _, err := s.Runs(context.Background()); err != nil {
+					stopped <- err
+					return
+				}
+				if _, err := s.Live(""); err != nil {
+					stopped <- err
+					return
+				}
+			}
+			stopped <- nil
+		}()
+	}
+	go func() { // another writer's start, at the same time
+		for ctx.Err() == nil {
+			if runs, err := s.CloseDead("test"); err != nil || len(runs) > 0 {
+				stopped <- fmt.Errorf("closed %d runs: %v", len(runs), err)
+				return
+			}
+		}
+		stopped <- nil
+	}()
+	for i := range 60 {
+		id := testID(i)
+		w := begin(t, s, id)
+		for _, e := range goodRun(id, "/x") {
+			if err := w.Append(e); err != nil {
+				t.Fatal(err)
+			}
+			if !exists(w.marker) || !exists(w.path) {
+				t.Fatal("a live run lost its marker or its file")
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	for range 3 {
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	}
+	runs, err := s.Runs(t.Context())
+	if err != nil || len(runs) != 60 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	for _, r := range runs {
+		if r.Status != phased.StatusSucceeded {
+			t.Errorf("%s is %s", r.ID, r.Status)
+		}
+	}
+}
+
+func TestSyncErrorSticks(t *testing.T) {
+	s := openStore(t, Options{Durability: "run"})
+	w := begin(t, s, testID(1))
+	w.dir = "/nowhere" // the sync of the directory fails, after Append has returned
+	events := goodRun(testID(1), "/x")
+	if err := w.Append(events[0]); err != nil {
+		t.Fatalf("the start waited for its sync: %v", err)
+	}
+	if err := w.Append(events[1:7]...); err != nil {
+		t.Fatalf("nothing was to be synced yet: %v", err)
+	}
+	err := w.Append(events[7])
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "cannot sync directory") {
+		t.Fatalf("the end did not join the sync of the start: %v", err)
+	}
+	if got := w.Close(); got != err {
+		t.Errorf("Close: %v", got)
+	}
+}
+
+func TestCloseJoinsSync(t *testing.T) {
+	s := openStore(t, Options{})
+	w := begin(t, s, testID(1))
+	w.dir = "/nowhere"
+	if err := w.Append(goodRun(testID(1), "/x")[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func TestDurability(t *testing.T) {
+	type row struct{ run, phase, hook int }
+	want := map[phased.Kind]row{
+		phased.KindRunStarted:     {soonAndDir, soonAndDir, soonAndDir},
+		phased.KindPhaseFinished:  {whenever, atOnce, atOnce},
+		phased.KindHookStarted:    {whenever, whenever, soon},
+		phased.KindHookFinished:   {whenever, whenever, atOnce},
+		phased.KindRunFinished:    {atOnce, atOnce, atOnce},
+		phased.KindRunInterrupted: {atOnce, atOnce, atOnce},
+	}
+	for _, p := range phased.Payloads() {
+		got := row{syncRun.when(p), syncPhase.when(p), syncHook.when(p)}
+		if got != want[p.Kind()] {
+			t.Errorf("%s: %v, want %v", p.Kind(), got, want[p.Kind()])
+		}
+	}
+	if _, err := Open(t.TempDir(), Options{Durability: "always"}); err == nil || !strings.Contains(err.Error(), "run, phase or hook") {
+		t.Errorf("unknown durability: %v", err)
+	}
+}
+
+// TestFullDisk fills a real file system.
+func TestFullDisk(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to mount a tmpfs")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	s, err := Open(filepath.Join(dir, "state"), Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := testID(1)
+	w := begin(t, s, id)
+	sc := newScript(id)
+	written := sc.all(started("/x"), phased.PhaseStarted{Phase: "configure"}, phased.HookStarted{Phase: "configure", Hook: "10-a"})
+	if err := w.Append(written...); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		// Batches of two lines that do not fit pages, so that a write ends in the middle of one.
+		batch := sc.all(
+			phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "out", Text: phased.Text(strings.Repeat("x", 1500))},
+			phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "out", Text: phased.Text(strings.Repeat("y", 1500))},
+		)
+		if err = w.Append(batch...); err != nil {
+			break
+		}
+		written = append(written, batch...)
+		if len(written) > 1000 {
+			t.Fatal("the disk never gets full")
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "cannot record run "+id) {
+		t.Fatalf("error: %v", err)
+	}
+	info, _ := os.Stat(w.Path())
+	if again := w.Append(sc.next(phased.RunWarning{})); again != err {
+		t.Errorf("a later Append: %v", again)
+	}
+	if after, _ := os.Stat(w.Path()); after.Size() != info.Size() {
+		t.Error("a later Append wrote")
+	}
+	if p, _ := os.ReadFile(w.Path()); len(p) == 0 || p[len(p)-1] != '\n' {
+		t.Error("the file ends with a torn line")
+	}
+	run, err := s.Run(t.Context(), id)
+	if err != nil || run.Status != phased.StatusRunning {
+		t.Fatalf("%s, %v", run.Status, err)
+	}
+	if n := uint64(len(written)); run.Seq != n && run.Seq != n+1 { // the first line of the last batch may have fitted
+		t.Errorf("the file has %d events, %d were acknowledged", run.Seq, n)
+	}
+	if closeErr := w.Close(); !errors.Is(closeErr, syscall.ENOSPC) {
+		t.Errorf("Close: %v", closeErr)
+	}
+	// No room to close it either: it stays a dead run, and is closed when there is.
+	if err := os.WriteFile(filepath.Join(dir, "fill"), bytes.Repeat([]byte{1}, 64<<10), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	before := info.Size()
+	if runs, err := s.CloseDead("test"); len(runs) > 0 {
+		if after, _ := os.Stat(w.Path()); after.Size() == before {
+			t.Errorf("closed without writing: %v", err)
+		}
+	} else if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("CloseDead on a full disk: %v", err)
+	}
+	os.Remove(filepath.Join(dir, "fill"))
+	if _, err := s.CloseDead("test"); err != nil {
+		t.Fatal(err)
+	}
+	if run, err = s.Run(t.Context(), id); err != nil || run.Status != phased.StatusInterrupted || run.ClosedBy != "test" {
+		t.Errorf("%s by %q, %v", run.Status, run.ClosedBy, err)
+	}
+}
+
+// TestShortWrite cuts a write at every byte, by the process's file size limit.
+func TestShortWrite(t *testing.T) {
+	s := openStore(t, Options{})
+	events := goodRun(testID(0), "/x")[:4]
+	var line int
+	for _, e := range events[:3] {
+		b, _ := appendLine(nil, e)
+		line += len(b)
+	}
+	limited := func(limit uint64, f func()) {
+		var old syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: old.Max}); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)
+		f()
+	}
+	ignoreSizeSignal(t)
+	for _, cut := range []int{0, 1, 17, line - 1, line, line + 1, line + 40} {
+		id := testID(1000 + cut)
+		w := begin(t, s, id)
+		events := goodRun(id, "/x")[:4]
+		var err error
+		limited(uint64(cut), func() { err = w.Append(events...) })
+		if !errors.Is(err, syscall.EFBIG) {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		info, _ := os.Stat(w.Path())
+		run, err := s.Run(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var size int64
+		for _, e := range events[:run.Seq] {
+			b, _ := appendLine(nil, e)
+			size += int64(len(b))
+		}
+		if info.Size() != size || info.Size() > int64(cut) {
+			t.Errorf("cut at %d: the file has %d bytes, its %d whole lines have %d", cut, info.Size(), run.Seq, size)
+		}
+		if cut >= line && run.Seq != 3 {
+			t.Errorf("cut at %d: %d whole lines stayed, want 3", cut, run.Seq)
+		}
+		w.Close()
+	}
+}
