@@ -64,6 +64,8 @@ func TestRulesBite(t *testing.T) {
 
 		{"printing", "internal/plan/a.go", "package plan\nfunc f() { fmt.Println() }", printing, "take a writer"},
 		{"stderr", "internal/report/a.go", "package report\nfunc f() { g(os.Stderr) }", printing, "take a writer"},
+		{"printing of the executor", "internal/executor/a.go", "package executor\nfunc f() { fmt.Println() }", printing, "take a writer"},
+		{"descriptors of the executor", "internal/executor/a.go", "package executor\nfunc f() { g(os.Stderr) }", printing, ""},
 		{"printing of cli", "internal/cli/a.go", "package cli\nfunc f() { g(os.Stderr) }", printing, ""},
 		{"to a writer", "internal/plan/a.go", "package plan\nfunc f() { fmt.Fprintln(w) }", printing, ""},
 		{"built-in", "internal/cli/a.go", "package cli\nfunc f() { println(1) }", printing, "debugging"},

@@ -88,9 +88,14 @@ func libraries() map[string]library {
 }
 
 // printers may write to the process's own stdout and stderr.
-func printers() map[string]string {
+func printers() []string {
+	return []string{"cli", "compat", "cmd/phased", "bench", "examples"}
+}
+
+// passers may name the process's own descriptors and write nothing to them.
+func passers() map[string]string {
 	return map[string]string{
-		"cli": "", "compat": "", "cmd/phased": "", "bench": "", "examples": "",
+		"executor": "hooks whose output is inherited get them",
 	}
 }
 
