@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"phased/internal/plan"
+	"phased/internal/report"
+)
+
+// checkOptions are the flags of `phased check`.
+type checkOptions struct {
+	places
+	planFlags
+	lifecycle string
+	strict    bool
+	json      bool
+}
+
+func newCheck(w *World) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check [LIFECYCLE]",
+		Short: "look for mistakes in the hooks",
+		Long: `Looks for mistakes in the hooks of a lifecycle before they run: names that no tool
+runs, missing x bits, interpreters that do not exist, syntax errors, and more.
+Ends with 2 where there are errors.`,
+		Example: `phased check
+phased check --base /srv/hooks --strict`,
+		Args:              atMost(1),
+		ValidArgsFunction: completeLifecycles(w, &o.places),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.lifecycle = args[0]
+			}
+			return runCheck(w, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.base, "base", "", "the one hook tree: `DIR` (default: the lifecycle's, or the roots of the settings)")
+	f.BoolVar(&o.strict, "strict", false, "count warnings as errors")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	o.places.addFlags(f)
+	return cmd
+}
+
+// runCheck is `phased check`.
+func runCheck(w *World, o *checkOptions) error {
+	_, p, err := o.makePlan(w, &o.places, nil, o.lifecycle)
+	if err != nil {
+		return err
+	}
+	findings := plan.Check(p, plan.CheckOptions{Strict: o.strict})
+	if o.json {
+		if findings == nil {
+			findings = []plan.Finding{}
+		}
+		err = report.JSON(w.Stdout, findings)
+	} else {
+		all := make([]report.Finding, len(findings))
+		for i, f := range findings {
+			all[i] = report.Finding{Code: f.Code, Severity: string(f.Severity), File: f.File, Line: f.Line, Message: f.Message, Cure: f.Cure}
+		}
+		err = report.Check(w.Stdout, w.style(false, o.places.again()), all, entries(p))
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.Severity == plan.SeverityError {
+			return status(exitInvalid)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"phased/internal/config"
+	"phased/internal/executor"
+	"phased/internal/plan"
+)
+
+// World is the process that a command runs in.
+type World struct {
+	Argv                  []string // the whole command line
+	Environ               []string // NAME=value
+	Stdin, Stdout, Stderr *os.File
+	Version               string
+}
+
+// getenv returns the value of an environment variable, "" where there is none.
+func (w *World) getenv(name string) string {
+	for _, v := range w.Environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// talk prints a line for the operator, apart from the data on stdout.
+func (w *World) talk(format string, args ...any) {
+	fmt.Fprintf(w.Stderr, "phased: "+format+"\n", args...)
+}
+
+// Main runs the command line and returns the exit code of the process.
+func Main(w World) int {
+	if n, ok := drains(w.Argv); ok {
+		return executor.DrainMain(n)
+	}
+	root := newRoot(&w)
+	root.SetArgs(runArguments(w.Argv[1:]))
+	root.SetIn(w.Stdin)
+	root.SetOut(w.Stdout)
+	root.SetErr(w.Stderr)
+	err := root.Execute()
+	code, silent := codeOf(err)
+	if !silent {
+		w.complain(err)
+	}
+	return code
+}
+
+// drainArgument is the first argument of a process that reads on what processes
+// write that hooks of an ended run left behind.
+const drainArgument = "drain-output"
+
+// drainCommand starts such a process; a number of descriptors follows. The
+// program is named by the kernel's link to it, not by its path: the file there
+// may be another by now.
+func drainCommand() []string { return []string{"/proc/self/exe", drainArgument} }
+
+// drains reports whether this is such a process, and how many descriptors it
+// reads.
+func drains(argv []string) (int, bool) {
+	if len(argv) != 3 || argv[1] != drainArgument {
+		return 0, false
+	}
+	n, err := strconv.Atoi(argv[2])
+	return n, err == nil && n > 0
+}
+
+// complain prints an error. Mistakes in files come one a line, as compilers
+// print them.
+func (w *World) complain(err error) {
+	var c config.Errors
+	var p plan.Errors
+	switch {
+	case errors.As(err, &c):
+		fmt.Fprintln(w.Stderr, c.Error())
+		w.talk("%s in the settings: nothing was done", mistakes(len(c)))
+	case errors.As(err, &p) && len(p) > 1:
+		fmt.Fprintln(w.Stderr, p.Error())
+		w.talk("%s: nothing was done", mistakes(len(p)))
+	default:
+		w.talk("%v", err)
+	}
+}
+
+func mistakes(n int) string {
+	if n == 1 {
+		return "1 mistake"
+	}
+	return fmt.Sprintf("%d mistakes", n)
+}
+
+func newRoot(w *World) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "phased",
+		Short:         "run the hook scripts of a host in phases",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return printOverview(w.Stdout)
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.Flags().SortFlags = false
+	root.AddCommand(
+		newRun(w), newPlan(w), newCheck(w),
+		newRuns(w), newShow(w), newLogs(w), newStop(w), newPrune(w),
+		newInstallPersonalities(w), newUninstallPersonalities(w),
+		newCompletion(w), newVersion(w),
+	)
+	root.SetHelpCommand(newHelp(w))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(w.Stdout, cmd) })
+	root.SetUsageFunc(func(cmd *cobra.Command) error { return nil })
+	root.SetFlagErrorFunc(flagError)
+	return root
+}
+
+// knownCommand refuses a command that there is none of, with the nearest one.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	return invalid("unknown command %q%s (phased help lists the commands)", args[0], nearest(args[0], names, ""))
+}
+
+// nearest returns "; did you mean X?" where a known word is near.
+func nearest(word string, known []string, prefix string) string {
+	if n := config.Nearest(word, known); n != "" {
+		return "; did you mean " + prefix + n + "?"
+	}
+	return ""
+}
+
+// flagError tells of a flag that cannot be read, with the nearest one.
+func flagError(cmd *cobra.Command, err error) error {
+	help := fmt.Sprintf(" (phased help %s lists the flags)", cmd.Name())
+	if cmd.Name() == "phased" {
+		help = " (phased help lists the commands)"
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		name := unknown.GetSpecifiedName()
+		return invalid("%s: unknown flag --%s%s%s", cmd.Name(), name, nearest(name, names, "--"), help)
+	}
+	return invalid("%s: %v%s", cmd.Name(), err, help)
+}
+
+// atMost refuses more arguments than a command takes.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return invalid("%s: unexpected argument %q; usage: %s", cmd.Name(), args[n], cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// runPrefix stands for the minus sign of a RUN such as -1 while flags are read.
+const runPrefix = "last~"
+
+// runArguments makes RUN arguments such as -1 and -2 pass as arguments: they
+// come out of the flags as last~1.
+func runArguments(args []string) []string {
+	out := make([]string, len(args))
+	copy(out, args)
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if len(a) > 1 && a[0] == '-' && strings.Trim(a[1:], "0123456789") == "" {
+			out[i] = runPrefix + a[1:]
+		}
+	}
+	return out
+}
+
+// runArgument returns the RUN that the argument stands for.
+func runArgument(arg string) string {
+	if n, ok := strings.CutPrefix(arg, runPrefix); ok {
+		return "-" + n
+	}
+	return arg
+}

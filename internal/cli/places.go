@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"phased/internal/config"
+	"phased/internal/journal"
+	"phased/internal/report"
+)
+
+// settingsFile is where the settings lie where nobody says otherwise.
+const settingsFile = "/etc/phased/phased.yaml"
+
+// places says where the settings and the record lie.
+type places struct {
+	config   string
+	stateDir string
+}
+
+func (p *places) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&p.config, "config", "", "settings `FILE` (default "+settingsFile+", where it exists)")
+	f.StringVar(&p.stateDir, "state-dir", "", "`DIR` of the record (default $PHASED_STATE_DIR, then the settings', then /var/lib/phased)")
+}
+
+// settings reads the settings file.
+func (p *places) settings() (*config.Settings, error) {
+	file, required := settingsFile, false
+	if p.config != "" {
+		file, required = p.config, true
+	}
+	s, err := config.Load(file, required)
+	if err != nil {
+		return nil, &failure{exitInvalid, err}
+	}
+	return s, nil
+}
+
+// dir returns the state directory: the flag, $PHASED_STATE_DIR, the settings,
+// the default of the user.
+func (p *places) dir(w *World, s *config.Settings) (string, error) {
+	dir := p.stateDir
+	if dir == "" {
+		dir = w.getenv("PHASED_STATE_DIR")
+	}
+	if dir == "" {
+		dir = s.StateDir
+	}
+	if dir == "" {
+		dir = journal.DefaultDir(os.Geteuid(), w.getenv)
+	}
+	if dir == "" {
+		return "", invalid("no place for the record: set --state-dir, PHASED_STATE_DIR or HOME")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", broken("cannot find the state directory %s: %v", dir, err)
+	}
+	return abs, nil
+}
+
+// again returns the flags that a further command needs to find the same places.
+func (p *places) again() string {
+	var words []string
+	if p.config != "" {
+		words = append(words, "--config "+report.ShellWord(p.config))
+	}
+	if p.stateDir != "" {
+		words = append(words, "--state-dir "+report.ShellWord(p.stateDir))
+	}
+	return strings.Join(words, " ")
+}
+
+// record opens the record for reading.
+func (p *places) record(w *World) (*journal.Store, *config.Settings, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := p.dir(w, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := journal.Open(dir, journal.Options{ReadOnly: true})
+	if err != nil {
+		return nil, nil, &failure{exitInternal, err}
+	}
+	return store, s, nil
+}
+
+// duration is a flag for a duration that may be absent; it takes days, as the
+// settings do.
+type duration struct{ value *time.Duration }
+
+// String implements pflag.Value.
+func (d *duration) String() string {
+	if d.value == nil {
+		return ""
+	}
+	return d.value.String()
+}
+
+// Set implements pflag.Value.
+func (d *duration) Set(s string) error {
+	v, err := config.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("%v", err)
+	}
+	d.value = &v
+	return nil
+}
+
+// Type implements pflag.Value.
+func (d *duration) Type() string { return "DURATION" }

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"phased/internal/config"
+	"phased/internal/phased"
+	"phased/internal/plan"
+)
+
+// planFlags are the flags that a plan depends on, beside the limits.
+type planFlags struct {
+	base  string
+	env   []string
+	stdin string
+}
+
+func (o *planFlags) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.base, "base", "", "the one hook tree: `DIR` (default: the lifecycle's, or the roots of the settings)")
+	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` added to the environment of every hook; may be repeated")
+	f.StringVar(&o.stdin, "stdin", "", "stdin of the hooks, `WHAT`: null or inherit (default: the settings', null)")
+}
+
+// limitFlags are the time limits of the command line.
+type limitFlags struct {
+	timeout, phaseTimeout, hookTimeout, failureTimeout, grace duration
+}
+
+func (o *limitFlags) addFlags(f *pflag.FlagSet) {
+	f.Var(&o.timeout, "timeout", "time limit of the run")
+	f.Var(&o.phaseTimeout, "phase-timeout", "time limit of each phase")
+	f.Var(&o.hookTimeout, "hook-timeout", "time limit of each hook")
+	f.Var(&o.failureTimeout, "failure-timeout", "time limit of the failure phase (default: the settings', 5m)")
+	f.Var(&o.grace, "grace", "time between SIGTERM and SIGKILL (default: the settings', 10s)")
+}
+
+// makePlan reads the settings and makes the plan; limits may be nil.
+func (o *planFlags) makePlan(w *World, pl *places, limits *limitFlags, lifecycle string) (*config.Settings, phased.Plan, error) {
+	s, err := pl.settings()
+	if err != nil {
+		return nil, phased.Plan{}, err
+	}
+	opts := plan.Options{Settings: s, Lifecycle: lifecycle, Base: o.base, Env: o.env, Environ: w.Environ, Stdin: o.stdin}
+	if limits != nil {
+		opts.Timeout, opts.PhaseTimeout, opts.HookTimeout = limits.timeout.value, limits.phaseTimeout.value, limits.hookTimeout.value
+		opts.FailureTimeout, opts.Grace = limits.failureTimeout.value, limits.grace.value
+	}
+	p, err := plan.Load(opts)
+	if err != nil {
+		return nil, phased.Plan{}, &failure{exitInvalid, err}
+	}
+	return s, p, nil
+}
+
+// ago returns how long ago a moment was, in words.
+func ago(t time.Time) string { return aboutAgo(time.Since(t)) }

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"phased/internal/config"
+	"phased/internal/engine"
+	"phased/internal/executor"
+	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/plan"
+)
+
+// runOptions are the flags of `phased run`.
+type runOptions struct {
+	places
+	planFlags
+	limitFlags
+	lifecycle string
+	wait      duration
+	orphans   string
+	json      bool
+	plain     bool
+}
+
+func (o *runOptions) addFlags(f *pflag.FlagSet) {
+	o.planFlags.addFlags(f)
+	o.limitFlags.addFlags(f)
+	f.Var(&o.wait, "wait", "wait for a run of the same base to end, at most `DURATION` where it is given")
+	f.Lookup("wait").NoOptDefVal = "100000d" // 273 years
+	f.StringVar(&o.orphans, "orphans", "", "`WHAT` to do about processes of a dead run: refuse, wait or kill (default: the settings', refuse)")
+	f.BoolVar(&o.json, "json", false, "print the events as JSON lines")
+	f.BoolVar(&o.plain, "plain", false, "print plain lines also on a terminal")
+	o.places.addFlags(f)
+}
+
+func newRun(w *World) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [LIFECYCLE]",
+		Short: "run the hooks of a lifecycle, phase by phase",
+		Long: `Runs the hooks of a lifecycle (refresh where none is named), one at a time, phase
+by phase. The first failure ends the run, unless the settings say otherwise, and
+starts the failure phase. The first SIGINT, SIGTERM or SIGHUP ends the hook that
+runs and starts the failure phase; the second kills.
+
+Everything is recorded: phased show tells the story afterwards.`,
+		Example: `phased run
+phased run --base /srv/hooks --hook-timeout 5m
+phased run --wait=10m --orphans=wait nightly`,
+		Args:              atMost(1),
+		ValidArgsFunction: completeLifecycles(w, &o.places),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.lifecycle = args[0]
+			}
+			return runRun(cmd.Context(), w, &o)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// job is one run on its way: what runRun's steps hand each other.
+type job struct {
+	w        *World
+	o        *runOptions
+	settings *config.Settings
+	plan     phased.Plan
+	store    *journal.Store
+	id       string
+	base     string
+	again    string
+	stop     *stopper
+}
+
+// runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
+func runRun(ctx context.Context, w *World, o *runOptions) error {
+	j, err := prepare(w, o)
+	if err != nil {
+		return err
+	}
+	ctx, j.stop = listen(ctx)
+	defer j.stop.close()
+	lock, err := j.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if err := j.alone(ctx); err != nil {
+		return err
+	}
+	run, err := j.run(ctx, lock)
+	if err != nil {
+		w.talk("%v", err)
+		if run.ExitCode == exitOK {
+			return status(exitInternal)
+		}
+	}
+	return status(run.ExitCode)
+}
+
+// prepare makes the plan and opens the record. Nothing was started when it
+// fails.
+func prepare(w *World, o *runOptions) (*job, error) {
+	s, p, err := o.makePlan(w, &o.places, &o.limitFlags, o.lifecycle)
+	if err != nil {
+		return nil, err
+	}
+	switch o.orphans {
+	case "":
+		o.orphans = s.Orphans
+	case "refuse", "wait", "kill":
+	default:
+		return nil, invalid("run: --orphans %q: expected refuse, wait or kill", o.orphans)
+	}
+	dir, err := o.places.dir(w, s)
+	if err != nil {
+		return nil, err
+	}
+	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability})
+	if err != nil {
+		return nil, cannotRecord(err)
+	}
+	j := &job{w: w, o: o, settings: s, plan: p, store: store, base: string(p.Base), again: o.places.again()}
+	j.id = newID(time.Now())
+	return j, nil
+}
+
+func cannotRecord(err error) error {
+	return broken("%v\nNo hook was run: a run must be recorded. Make room or access, or name another directory with --state-dir", err)
+}
+
+// run records and executes the plan, and then removes what the record holds too
+// much of.
+func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
+	writer, err := j.store.Begin(j.id)
+	if err != nil {
+		return phased.Run{}, cannotRecord(err)
+	}
+	if err := lock.SetRun(j.id); err != nil {
+		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close())
+	}
+	screen := newScreen(j, writer)
+	ex := &executor.Process{
+		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
+		Group: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
+		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
+	}
+	run, err := engine.Run(ctx, j.plan, engine.Options{
+		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+	})
+	err = errors.Join(err, writer.Close())
+	screen.close()
+	j.prune(ctx)
+	return run, err
+}
+
+var _ engine.Executor = (*executor.Process)(nil)
+
+// hookEnv is what every hook is told of the run.
+func (j *job) hookEnv(phase string, hook phased.Text) []phased.Text {
+	return []phased.Text{
+		phased.Text("PHASED_RUN_ID=" + j.id),
+		phased.Text("PHASED_LIFECYCLE=" + j.plan.Lifecycle),
+		phased.Text("PHASED_PHASE=" + phase),
+		"PHASED_HOOK=" + hook,
+		phased.Text("PHASED_STATE_DIR=" + j.store.Dir()),
+	}
+}
+
+// failureEnv writes the story of the failure to files, for the hooks of the
+// failure phase.
+func (j *job) failureEnv(f phased.Failure) []phased.Text {
+	files, err := j.store.WriteFailure(j.id, f)
+	if err != nil {
+		j.w.talk("cannot write the story of the failure for the failure phase: %v", err)
+		return nil
+	}
+	env := []phased.Text{phased.Text("PHASED_FAILURE=" + files.JSON)}
+	if files.Log != "" {
+		env = append(env, phased.Text("PHASED_FAILED_LOG="+files.Log))
+	}
+	return env
+}
+
+// prune removes old runs at the end of this one.
+func (j *job) prune(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if _, err := j.store.Prune(ctx, limitsOf(j.settings), false); err != nil {
+		j.w.talk("cannot remove old runs: %v", err)
+	}
+}
+
+func limitsOf(s *config.Settings) journal.Limits {
+	return journal.Limits{Runs: s.Retention.Runs, Age: s.Retention.Age, Size: s.Retention.Size}
+}
+
+// hostname returns the host's name, "" where it has none.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// since tells when something began, and how long ago.
+func since(t time.Time) string {
+	return fmt.Sprintf("%s (%s)", t.Local().Format("2006-01-02 15:04:05"), ago(t))
+}

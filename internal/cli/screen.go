@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/report"
+)
+
+// view shows the progress of a run.
+type view interface {
+	Event(phased.Event)
+	Tick(time.Time)
+	Flush() error
+}
+
+// newView returns the view that the flags and the terminal call for.
+func (j *job) newView() view {
+	if j.o.json {
+		return report.NewEvents(j.w.Stdout)
+	}
+	s := j.w.style(j.o.plain, j.again)
+	if !s.Terminal {
+		return report.NewPlain(j.w.Stdout, j.w.Stderr, s)
+	}
+	l := report.NewLive(j.w.Stdout, j.w.Stderr, s)
+	l.Signs = isTerminal(j.w.Stderr) && j.w.smart()
+	return l
+}
+
+// screen shows what the run file holds, as it grows. It never slows the run:
+// the run writes to the file, and the screen reads from there.
+type screen struct {
+	j        *job
+	writer   *journal.Writer
+	recorded atomic.Uint64 // seq of the last event in the file
+	shown    atomic.Uint64 // seq of the last event that was shown
+	cancel   context.CancelFunc
+	gone     sync.WaitGroup
+	mu       sync.Mutex
+	stderr   view // shows what could not be recorded
+}
+
+func newScreen(j *job, writer *journal.Writer) *screen {
+	s := &screen{j: j, writer: writer}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	events := make(chan phased.Event, 64)
+	s.gone.Go(func() { s.follow(ctx, events) })
+	s.gone.Go(func() { s.show(events) })
+	return s
+}
+
+// follow reads the run file.
+func (s *screen) follow(ctx context.Context, events chan<- phased.Event) {
+	defer close(events)
+	for e, err := range s.writer.Follow(ctx, 0) {
+		if err != nil {
+			if ctx.Err() == nil {
+				s.j.w.talk("cannot show the progress: %v", err)
+			}
+			return
+		}
+		events <- e
+	}
+}
+
+// show prints what follow has read. Where printing fails, the rest is not
+// printed, and the run goes on.
+func (s *screen) show(events <-chan phased.Event) {
+	v := s.j.newView()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var broken error
+	flush := func() {
+		if broken == nil {
+			if broken = v.Flush(); broken != nil {
+				s.j.w.talk("cannot show the progress: %v; the run goes on", broken)
+			}
+		}
+	}
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				flush()
+				return
+			}
+			if broken == nil {
+				v.Event(e)
+			}
+			if len(events) == 0 {
+				flush()
+			}
+			s.shown.Store(e.Seq)
+		case now := <-tick.C:
+			if broken == nil {
+				v.Tick(now)
+				flush()
+			}
+		}
+	}
+}
+
+// record puts events on record.
+func (s *screen) record(events ...phased.Event) error {
+	if err := s.writer.Append(events...); err != nil {
+		return err
+	}
+	s.recorded.Store(events[len(events)-1].Seq)
+	return nil
+}
+
+// unrecorded prints events that could not be recorded on stderr, after what was
+// recorded has been shown.
+func (s *screen) unrecorded(e phased.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stderr == nil {
+		s.catchUp()
+		s.j.w.talk("this run can no longer be recorded; what follows stands only here")
+		s.stderr = report.NewPlain(s.j.w.Stderr, s.j.w.Stderr, report.Style{Flags: s.j.again})
+	}
+	s.stderr.Event(e)
+	// There is nowhere left to tell of a stderr that is broken as well.
+	_ = s.stderr.Flush()
+}
+
+// catchUp waits, not for long, until everything recorded has been shown, and
+// then ends the showing.
+func (s *screen) catchUp() {
+	for deadline := time.Now().Add(2 * time.Second); s.shown.Load() < s.recorded.Load() && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	s.cancel()
+}
+
+// close waits until everything was shown.
+func (s *screen) close() {
+	s.gone.Wait()
+	s.cancel()
+}

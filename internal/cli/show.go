@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/report"
+)
+
+// showOptions are the flags of `phased show`.
+type showOptions struct {
+	places
+	ref  string
+	all  bool
+	json bool
+}
+
+const runUsage = `RUN is last (where none is named), -1 (the same), -2 and so on, a run id or the
+beginning of one.`
+
+func newShow(w *World) *cobra.Command {
+	o := showOptions{ref: "last"}
+	cmd := &cobra.Command{
+		Use:   "show [RUN]",
+		Short: "tell the story of a run",
+		Long: `Tells the story of a run: the hook that failed with the end of its output, then
+every phase and hook with its time, then what took longest.
+
+` + runUsage,
+		Example: `phased show
+phased show -2
+phased show 01JNXZ5M8G --json`,
+		Args:              atMost(1),
+		ValidArgsFunction: completeRuns(w, &o.places, false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.ref = runArgument(args[0])
+			}
+			return runShow(cmd.Context(), w, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.all, "all", false, "list every hook, also of long phases")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	o.places.addFlags(f)
+	return cmd
+}
+
+// runShow is `phased show`.
+func runShow(ctx context.Context, w *World, o *showOptions) error {
+	store, _, err := o.places.record(w)
+	if err != nil {
+		return err
+	}
+	r, err := findRun(ctx, store, o.ref)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return report.JSON(w.Stdout, r)
+	}
+	st := report.Story{Run: r, All: o.all, Tail: report.Tail{Max: report.ShowTail}}
+	if phase, hook, ok := report.Subject(r); ok {
+		for out, err := range store.Output(ctx, r.ID, phase, hook) {
+			if err != nil {
+				return broken("cannot read the output of %s: %v", report.Hook(phase, hook), err)
+			}
+			st.Tail.Add(out)
+		}
+		st.Tail.End()
+	}
+	return report.Show(w.Stdout, w.style(false, o.places.again()), st)
+}
+
+// findRun returns the run that a RUN argument stands for.
+func findRun(ctx context.Context, store *journal.Store, ref string) (phased.Run, error) {
+	id, err := store.Resolve(ctx, ref)
+	if err != nil {
+		return phased.Run{}, runError(err)
+	}
+	r, err := store.Run(ctx, id)
+	if err != nil {
+		return phased.Run{}, runError(err)
+	}
+	return r, nil
+}
+
+// runError tells a run that there is none of from a record that cannot be read.
+func runError(err error) error {
+	if errors.Is(err, phased.ErrNoRun) {
+		return invalid("%v; phased runs lists the runs", err)
+	}
+	return broken("cannot read the record: %v", err)
+}

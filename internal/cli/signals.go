@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"phased/internal/phased"
+)
+
+// stopper turns signals into the end of a run: the first cancels the context
+// with a *phased.StopRequest as its cause, the second closes kill.
+type stopper struct {
+	kill    chan struct{}
+	signals chan os.Signal
+	pipe    chan os.Signal
+	quit    chan struct{}
+	gone    sync.WaitGroup
+	cancel  context.CancelCauseFunc
+}
+
+// listen begins to listen to SIGINT, SIGTERM and SIGHUP. A SIGHUP that was
+// ignored when phased was started (nohup) stays so. A reader of the output that
+// goes away does not end a run: SIGPIPE is caught, not ignored, so that hooks
+// start with the default.
+func listen(ctx context.Context) (context.Context, *stopper) {
+	s := &stopper{
+		kill: make(chan struct{}), signals: make(chan os.Signal, 8), pipe: make(chan os.Signal, 1), quit: make(chan struct{}),
+	}
+	ctx, s.cancel = context.WithCancelCause(ctx)
+	signal.Notify(s.signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(s.signals, syscall.SIGHUP)
+	}
+	signal.Notify(s.pipe, syscall.SIGPIPE)
+	s.gone.Go(s.watch)
+	return ctx, s
+}
+
+func (s *stopper) watch() {
+	count := 0
+	for {
+		select {
+		case sig := <-s.signals:
+			switch count++; count {
+			case 1:
+				s.cancel(&phased.StopRequest{Signal: sig.(syscall.Signal)})
+			case 2:
+				close(s.kill)
+			}
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+// close stops listening.
+func (s *stopper) close() {
+	signal.Stop(s.signals)
+	signal.Stop(s.pipe)
+	close(s.quit)
+	s.gone.Wait()
+	s.cancel(nil)
+}

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"phased/internal/phased"
+	"phased/internal/proc"
+	"phased/internal/report"
+)
+
+// newID returns a new run id.
+func newID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+}
+
+// start returns the facts of run.started that the plan does not have.
+func (j *job) start() phased.RunStarted {
+	s := phased.RunStarted{
+		Host: hostname(), BootID: proc.BootID(), Version: j.w.Version, Pid: os.Getpid(), UID: os.Geteuid(),
+		SudoUser: j.w.getenv("SUDO_USER"), Parent: j.w.getenv("PHASED_RUN_ID"), Output: "captured",
+	}
+	for _, a := range j.w.Argv {
+		s.Argv = append(s.Argv, phased.Text(a))
+	}
+	if st, err := proc.Read(s.Pid); err == nil {
+		s.PidStart = st.Start
+	}
+	if u, err := user.LookupId(strconv.Itoa(s.UID)); err == nil {
+		s.User = u.Username
+	}
+	return s
+}
+
+func aboutAgo(d time.Duration) string { return report.About(d) + " ago" }
