@@ -40,6 +40,9 @@ type winner struct {
 	mask bool
 }
 
+// maskedBy starts the detail of an entry that a higher root masks.
+const maskedBy = "masked by "
+
 // read adds the entries of one directory.
 func (l *lister) read(t tree) error {
 	files, err := t.d.ReadDir(-1)
@@ -50,10 +53,7 @@ func (l *lister) read(t tree) error {
 		l.winners = make(map[string]winner, len(files))
 	}
 	l.entries = slices.Grow(l.entries, len(files))
-	prefix := t.dir + "/"
-	if t.dir == "/" {
-		prefix = "/"
-	}
+	prefix := joinPath(t.dir, "")
 	fd := int(t.d.Fd())
 	for _, f := range files {
 		name := f.Name()
@@ -69,7 +69,7 @@ func (l *lister) read(t tree) error {
 		if w, lower := l.winners[name]; lower {
 			e.Verdict, e.Detail = phased.VerdictShadowed, "shadowed by "+string(w.path)
 			if w.mask {
-				e.Verdict, e.Detail = phased.VerdictMasked, "masked by "+string(w.path)+", a link to /dev/null"
+				e.Verdict, e.Detail = phased.VerdictMasked, maskedBy+string(w.path)+", a link to /dev/null"
 			}
 		} else {
 			l.winners[name] = winner{e.Path, found.verdict == phased.VerdictMasked}

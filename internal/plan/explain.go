@@ -1,6 +1,14 @@
 package plan
 
-import "phased/internal/phased"
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"phased/internal/config"
+	"phased/internal/phased"
+)
 
 // Explanation tells all about one name in one phase.
 type Explanation struct {
@@ -26,10 +34,173 @@ type Place struct {
 	Found   bool           `json:"found"`
 	Wins    bool           `json:"wins,omitempty"` // this is the entry that counts
 	Verdict phased.Verdict `json:"verdict,omitempty"`
-	Detail  string         `json:"detail,omitempty"` // where it was not found: why the directory has none
+	Detail  string         `json:"detail,omitempty"` // the verdict in words, or why the directory has no such entry
 }
 
 // Explain tells all about the entries of that name: NAME, PHASE/NAME or the
-// path of an entry. Its error names the directories and the nearest known name
-// where there is none.
-func Explain(p phased.Plan, name string) ([]Explanation, error) { return nil, nil }
+// path of an entry. Its error is an Errors that names the directories and the
+// nearest known name where there is none.
+func Explain(p phased.Plan, name string) ([]Explanation, error) {
+	var all []Explanation
+	for _, ph := range allPhases(p) {
+		want, fits := nameIn(ph, name)
+		if !fits {
+			continue
+		}
+		if x, found := explain(ph, want); found {
+			for _, o := range p.Origins {
+				if o.Phase == "" || o.Phase == ph.Name {
+					x.Options = append(x.Options, o)
+				}
+			}
+			all = append(all, x)
+		}
+	}
+	if len(all) == 0 {
+		return nil, notFound(p, name)
+	}
+	return all, nil
+}
+
+// allPhases returns the phases with the failure phase last.
+func allPhases(p phased.Plan) []phased.PlannedPhase {
+	all := slices.Clone(p.Phases)
+	if p.Failure != nil {
+		all = append(all, *p.Failure)
+	}
+	return all
+}
+
+// nameIn returns the name of an entry that is meant in a phase.
+func nameIn(ph phased.PlannedPhase, name string) (string, bool) {
+	if filepath.IsAbs(name) {
+		clean := filepath.Clean(name)
+		for _, e := range ph.Entries {
+			if string(e.Path) == clean {
+				return string(e.Name), true
+			}
+		}
+		return "", false
+	}
+	if phase, rest, found := strings.Cut(name, "/"); found {
+		return rest, phase == ph.Name || phase == ph.Dir
+	}
+	return name, true
+}
+
+func explain(ph phased.PlannedPhase, name string) (Explanation, bool) {
+	x := Explanation{Phase: ph.Name, Failure: ph.Failure, Name: phased.Text(name), Places: places(ph, name), Options: []phased.Origin{}}
+	hooks := ph.Hooks()
+	x.Of = len(hooks)
+	var counts *phased.Entry
+	for i, e := range ph.Entries {
+		if string(e.Name) == name && (counts == nil || loses(*counts)) {
+			counts = &ph.Entries[i]
+		}
+	}
+	if counts == nil {
+		return x, false
+	}
+	x.Verdict, x.Path, x.Number = counts.Verdict, counts.Path, counts.Number
+	for i, h := range hooks {
+		if string(h.Name) != name {
+			continue
+		}
+		x.Position = i + 1
+		if i > 0 {
+			x.After = hooks[i-1].Name
+		}
+		if i+1 < len(hooks) {
+			x.Before = hooks[i+1].Name
+		}
+	}
+	x.Why = why(ph, *counts, x)
+	for i := range x.Places {
+		x.Places[i].Wins = x.Places[i].Found && joinPath(string(x.Places[i].Dir), name) == string(counts.Path)
+	}
+	return x, true
+}
+
+// loses reports whether an entry has its verdict from one of a higher root.
+func loses(e phased.Entry) bool {
+	return e.Verdict == phased.VerdictShadowed ||
+		e.Verdict == phased.VerdictMasked && strings.HasPrefix(e.Detail, maskedBy)
+}
+
+// places returns every directory that the name was looked for in.
+func places(ph phased.PlannedPhase, name string) []Place {
+	found := map[string]phased.Entry{}
+	for _, e := range ph.Entries {
+		if string(e.Name) == name {
+			found[string(e.Path)] = e
+		}
+	}
+	var all []Place
+	for _, t := range treesOf(ph.Phase, ph.Roots) {
+		pl := Place{Dir: phased.Text(t.dir), Root: phased.Text(t.root), Detail: "no such entry"}
+		if !slices.Contains(ph.Dirs, pl.Dir) {
+			pl.Detail = "no such directory"
+		}
+		if e, ok := found[joinPath(t.dir, name)]; ok {
+			pl.Found, pl.Verdict, pl.Detail = true, e.Verdict, e.Detail
+		}
+		all = append(all, pl)
+	}
+	return all
+}
+
+func joinPath(dir, name string) string {
+	if dir == "/" {
+		return "/" + name
+	}
+	return dir + "/" + name
+}
+
+// why says the verdict of the entry that counts in a sentence.
+func why(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
+	switch e.Verdict {
+	case phased.VerdictRun:
+		text := fmt.Sprintf("runs as %d of %d: a regular file that may be executed", x.Position, x.Of)
+		if e.Detail != "" {
+			text += " (" + e.Detail + ")"
+		}
+		switch {
+		case ph.Order == phased.Glob:
+			text += "; ordered by its whole name, bytewise"
+		case e.Number == "":
+			text += "; its name starts with no number, which counts as 0"
+		default:
+			text += "; ordered by its number " + e.Number + ", by value"
+		}
+		return text
+	case phased.VerdictNotExecutable:
+		return "does not run: it is not executable (" + e.Detail + ")"
+	case phased.VerdictMasked:
+		return "does not run: it is masked (" + e.Detail + ")"
+	case phased.VerdictUnreadable:
+		return "does not run: what it is cannot be found out (" + e.Detail + ")"
+	}
+	return "does not run: " + e.Detail
+}
+
+// notFound says where a name was looked for, and what is like it.
+func notFound(p phased.Plan, name string) error {
+	var dirs, known []string
+	base := filepath.Base(name)
+	for _, ph := range allPhases(p) {
+		for _, d := range ph.Dirs {
+			dirs = append(dirs, string(d))
+		}
+		for _, e := range ph.Entries {
+			known = append(known, string(e.Name))
+		}
+	}
+	if len(dirs) == 0 {
+		return Errors{{Message: fmt.Sprintf("no entry %q: the lifecycle %s has no directory", name, p.Lifecycle)}}
+	}
+	hint := ""
+	if n := config.Nearest(base, known); n != "" {
+		hint = fmt.Sprintf(" (did you mean %s?)", n)
+	}
+	return Errors{{Message: fmt.Sprintf("no entry %q%s in %s", name, hint, strings.Join(dirs, ", "))}}
+}

@@ -38,7 +38,20 @@ func List(p phased.PlannedPhase) (phased.PlannedPhase, error) {
 	return now, nil
 }
 
-// source directory of a phase: a hook tree, and the phase's directory in it.
+// treesOf returns the directories that a phase may be found in, lowest root
+// first.
+func treesOf(ph phased.Phase, roots []phased.Text) []tree {
+	if filepath.IsAbs(ph.Dir) {
+		return []tree{{dir: ph.Dir}}
+	}
+	trees := make([]tree, len(roots))
+	for i, r := range roots {
+		trees[i] = tree{root: string(r), dir: filepath.Join(string(r), ph.Dir)}
+	}
+	return trees
+}
+
+// tree is a hook tree, and a phase's directory in it.
 type tree struct {
 	root, dir string
 	d         *os.File
@@ -55,12 +68,9 @@ func list(ph phased.Phase, roots []phased.Text, known map[phased.Text]phased.Ent
 		}
 		filter = re
 	}
-	trees := []tree{{dir: ph.Dir}}
+	trees := treesOf(ph, roots)
 	if !filepath.IsAbs(ph.Dir) {
-		pp.Roots, trees = roots, nil
-		for _, r := range roots {
-			trees = append(trees, tree{root: string(r), dir: filepath.Join(string(r), ph.Dir)})
-		}
+		pp.Roots = roots
 	}
 	var errs Errors
 	open := trees[:0]
