@@ -86,8 +86,11 @@ func (r *reader) next() (record, error) {
 // decode decodes the record that next returned last.
 func (r *reader) decode(rec record) (phased.Event, error) {
 	e, err := rec.event()
-	if err != nil {
+	switch {
+	case err != nil:
 		return e, r.corrupt(err.Error())
+	case e.Run != rec.run || e.Seq != rec.seq || e.Data.Kind() != rec.kind:
+		return e, r.corrupt("it says run, seq or kind twice")
 	}
 	return e, nil
 }
@@ -109,7 +112,7 @@ func (r *reader) skip(n int) {
 func (r *reader) take() ([]byte, error) {
 	seen := 0
 	for {
-		if i := bytes.IndexByte(r.buf[seen:], '\n'); i >= 0 {
+		if i := bytes.IndexByte(r.buf[seen:], '\n'); i >= 0 && seen+i < maxLine {
 			return r.buf[:seen+i], nil
 		}
 		seen = len(r.buf)

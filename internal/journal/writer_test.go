@@ -277,7 +277,7 @@ func TestAppendRefuses(t *testing.T) {
 			return []phased.Event{{Run: w.id, Seq: 1, Data: phased.RunFinished{}}, {Run: w.id, Seq: 2, Data: phased.RunWarning{}}}
 		}},
 		{"a line that no reader takes", "at most 67108864", func(w *Writer) []phased.Event {
-			return []phased.Event{{Run: w.id, Seq: 1, Data: phased.RunWarning{Message: strings.Repeat("x", maxLine)}}}
+			return []phased.Event{{Run: w.id, Seq: 1, Data: phased.Unknown{Name: "big", Raw: bytes.Repeat([]byte("1"), maxLine)}}}
 		}},
 	}
 	for _, c := range cases {
