@@ -1,20 +1,45 @@
 package plan
 
-import "phased/internal/phased"
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync"
+
+	"phased/internal/phased"
+)
 
 // Severity says what a finding means for the exit status.
 type Severity string
 
 // The severities.
 const (
-	SeverityError   Severity = "error"   // the hook cannot work, or root runs what others can change
+	SeverityError   Severity = "error"   // the hook cannot work, or others can change what runs
 	SeverityWarning Severity = "warning" // probably not what was meant
 	SeverityInfo    Severity = "info"    // worth knowing
 )
 
+// Code names what Check found. Codes are frozen: scripts read them. Where an
+// entry is skipped, the code is its verdict.
+type Code string
+
+// The codes that are no verdicts.
+const (
+	CodeNoShebang                Code = "no-shebang"                 // no #! line
+	CodeShebangCRLF              Code = "shebang-crlf"               // the #! line ends in CR LF
+	CodeShebangLong              Code = "shebang-long"               // the kernel cuts the #! line
+	CodeInterpreterMissing       Code = "interpreter-missing"        // the interpreter does not exist
+	CodeInterpreterNotExecutable Code = "interpreter-not-executable" // the interpreter cannot be executed
+	CodeShellSyntax              Code = "shell-syntax"               // bash or sh cannot parse it
+	CodeNoNumber                 Code = "no-number"                  // no number, so it runs as 0
+	CodeTieByBytes               Code = "tie-by-bytes"               // equal numbers, and only bytes decide
+	CodeWritable                 Code = "writable"                   // others can write the file or its directory
+	CodeOwner                    Code = "owner"                      // it belongs to somebody else
+)
+
 // Finding is one thing that Check found.
 type Finding struct {
-	Code     string      `json:"code"`
+	Code     Code        `json:"code"`
 	Severity Severity    `json:"severity"`
 	Phase    string      `json:"phase,omitempty"`
 	File     phased.Text `json:"file"`
@@ -28,5 +53,76 @@ type CheckOptions struct {
 	Strict bool // warnings become errors
 }
 
-// Check lints every entry of the plan: errors in file order, not by severity.
-func Check(p phased.Plan, o CheckOptions) []Finding { return nil }
+// Check lints every directory and entry of the plan. Findings stand in the order
+// of the plan: the hook trees, then phases in order, in each its directories, then its entries, then
+// what concerns their order. It starts nothing but `bash -n` and `sh -n`.
+func Check(p phased.Plan, o CheckOptions) []Finding {
+	c := &checker{plan: p, shells: findShells()}
+	jobs := []func() []Finding{func() []Finding { return c.directories("", p.Roots) }}
+	for _, ph := range allPhases(p) {
+		jobs = append(jobs, func() []Finding { return c.directories(ph.Name, ph.Dirs) })
+		winners := map[phased.Text]phased.Entry{}
+		for _, e := range ph.Entries {
+			if !loses(e) {
+				winners[e.Name] = e
+			}
+		}
+		for _, e := range ph.Entries {
+			jobs = append(jobs, func() []Finding { return c.entry(ph, e, winners[e.Name]) })
+		}
+		jobs = append(jobs, func() []Finding { return orderFindings(ph) })
+	}
+	all := []Finding{}
+	for _, found := range inParallel(jobs) {
+		all = append(all, found...)
+	}
+	for i := range all {
+		if o.Strict && all[i].Severity == SeverityWarning {
+			all[i].Severity = SeverityError
+		}
+	}
+	return all
+}
+
+// inParallel does the jobs on all processors and returns their results in order.
+func inParallel(jobs []func() []Finding) [][]Finding {
+	results := make([][]Finding, len(jobs))
+	next := make(chan int)
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+		wait.Go(func() {
+			for i := range next {
+				results[i] = jobs[i]()
+			}
+		})
+	}
+	for i := range jobs {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+	return results
+}
+
+// checker holds what all checks of one plan share.
+type checker struct {
+	plan   phased.Plan
+	shells map[string]string // bash, sh: where they are
+}
+
+// finder collects the findings of one file.
+type finder struct {
+	phase string
+	file  phased.Text
+	found []Finding
+}
+
+func (f *finder) add(code Code, s Severity, line int, message, cure string) {
+	f.found = append(f.found, Finding{Code: code, Severity: s, Phase: f.phase, File: f.file, Line: line, Message: message, Cure: cure})
+}
+
+// sorted returns the findings in the order of their lines.
+func (f *finder) sorted() []Finding {
+	slices.SortStableFunc(f.found, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+	return f.found
+}

@@ -17,7 +17,7 @@ func nameVerdict(name string, filter *regexp.Regexp) (phased.Verdict, string) {
 		if filter.MatchString(name) {
 			return phased.VerdictRun, ""
 		}
-		return phased.VerdictNameFilter, "does not match the name filter " + filter.String()
+		return phased.VerdictNameFilter, "the name does not match the filter " + filter.String()
 	}
 	if plainName(name) {
 		return phased.VerdictRun, ""
@@ -26,9 +26,9 @@ func nameVerdict(name string, filter *regexp.Regexp) (phased.Verdict, string) {
 		return phased.VerdictNameBackup, what
 	}
 	if strings.ContainsRune(name, '.') {
-		return phased.VerdictNameHasDot, "a name with a dot does not run"
+		return phased.VerdictNameHasDot, "a dot in the name"
 	}
-	return phased.VerdictNameChars, oddCharacter(name) + " in the name; letters, digits, - and _ run"
+	return phased.VerdictNameChars, oddCharacter(name) + " in the name"
 }
 
 // plainName matches ^[0-9A-Za-z_-]+$ in ASCII, whatever the locale.
@@ -74,7 +74,7 @@ func oddCharacter(name string) string {
 		r, n := utf8.DecodeRuneInString(name[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return fmt.Sprintf("the byte 0x%02x, which is not UTF-8,", name[i])
+			return fmt.Sprintf("the byte 0x%02x, not UTF-8,", name[i])
 		case n == 1 && plainByte(name[i]):
 		case r == ' ':
 			return "a blank"
