@@ -107,6 +107,9 @@ func hooksOf(run *phased.Run) *hooksSeen {
 				h.finished[hookKey{k.Phase, k.Hook}] = true
 				continue
 			}
+			if k.Pid <= 0 {
+				continue // 0 is the group of the kernel's threads
+			}
 			h.unfinished = append(h.unfinished, k)
 			if st, err := proc.Read(k.Pid); err == nil && st.Start != k.PidStart {
 				h.reused[k.Pid] = true

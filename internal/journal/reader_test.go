@@ -24,7 +24,7 @@ func longRun(id string) []phased.Event {
 	for i := range 4 {
 		hook := phased.Text(fmt.Sprintf("%02d-\xffhook", i))
 		events = append(events, sc.all(
-			phased.HookStarted{Phase: "configure", Hook: hook, Path: "/x/" + hook, Pid: 100 + i, PidStart: 9},
+			phased.HookStarted{Phase: "configure", Hook: hook, Path: "/x/" + hook, Pid: noPid + i, PidStart: 9},
 			phased.HookOutput{Phase: "configure", Hook: hook, Stream: "out", Text: phased.Text(strings.Repeat("é\n", 250))},
 			phased.HookFinished{Phase: "configure", Hook: hook, Exit: phased.Exit{Cause: phased.CauseOK}},
 		)...)

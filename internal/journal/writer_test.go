@@ -21,6 +21,9 @@ import (
 	"phased/internal/proc"
 )
 
+// noPid is a process id that no process can have.
+const noPid = 1 << 30
+
 // Ids as ulids sort: the later, the greater.
 func testID(n int) string { return fmt.Sprintf("01JZ%022d", n) }
 
@@ -76,7 +79,7 @@ func goodRun(id, base string) []phased.Event {
 		phased.PhaseStarted{Phase: "configure", Dirs: []phased.Text{"/x/configure.d"}, Entries: []phased.Entry{
 			{Name: "10-a", Path: "/x/configure.d/10-a", Verdict: phased.VerdictRun}, {Name: "b\xff\n", Path: "/x/b\xff\n", Verdict: phased.VerdictNameChars},
 		}},
-		phased.HookStarted{Phase: "configure", Hook: "10-a", Path: "/x/configure.d/10-a", Pid: 4711, PidStart: 99},
+		phased.HookStarted{Phase: "configure", Hook: "10-a", Path: "/x/configure.d/10-a", Pid: noPid, PidStart: 99},
 		phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "out", Text: "h\u00e9llo\n"},
 		phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "err", Text: "\x00\xff\xfe\n"},
 		phased.HookFinished{Phase: "configure", Hook: "10-a", Exit: phased.Exit{Cause: phased.CauseOK}, Took: 7, Out: 7, Err: 4},
