@@ -25,6 +25,13 @@ func TestMain(m *testing.M) {
 		childOrphans()
 	case "lock":
 		childLock()
+	case "read":
+		childRead()
+	case "begin":
+		if _, err := Open(os.Getenv("JOURNAL_TEST_DIR"), Options{}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 	default:
 		os.Exit(m.Run())
 	}
@@ -87,6 +94,24 @@ func childAppend() {
 		ack(phased.HookOutput{Phase: "configure", Hook: hook, Stream: "out", Text: phased.Text(strings.Repeat("o", 1<<(i%18)))})
 		ack(phased.HookFinished{Phase: "configure", Hook: hook, Exit: phased.Exit{Cause: phased.CauseOK}}, phased.RunWarning{Message: "w"})
 	}
+}
+
+// childRead lists the runs and folds the last.
+func childRead() {
+	s, err := Open(os.Getenv("JOURNAL_TEST_DIR"), Options{ReadOnly: true})
+	var runs []phased.Summary
+	if err == nil {
+		runs, err = s.Runs(context.Background())
+	}
+	var run phased.Run
+	if err == nil {
+		run, err = s.Run(context.Background(), runs[0].ID)
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(len(runs), run.Status)
 }
 
 // childLock holds a run lock until it is killed.
