@@ -22,8 +22,8 @@ func Load(o Options) (phased.Plan, error) {
 		return phased.Plan{}, err
 	}
 	var errs Errors
-	roots, err := c.roots()
-	errs = errs.with(err)
+	roots, rootErr := c.roots()
+	errs = errs.with(rootErr)
 	p := phased.Plan{
 		Lifecycle: c.life.Name, Settings: phased.Text(c.s.File), Pinned: c.life.Pinned, Roots: texts(roots),
 		Timeout: c.limit("", "timeout", source{o.Timeout, "--timeout", ""},
@@ -34,20 +34,24 @@ func Load(o Options) (phased.Plan, error) {
 	}
 	p.Surroundings, err = c.surroundings()
 	errs = errs.with(err)
+	p.Base = phased.Text(c.life.Phases[0].Dir)
 	if len(roots) > 0 {
 		p.Base = phased.Text(roots[len(roots)-1])
-	} else {
-		p.Base = phased.Text(c.life.Phases[0].Dir)
+	}
+	listed := func(ph phased.Phase) phased.PlannedPhase {
+		if rootErr != nil && !filepath.IsAbs(ph.Dir) {
+			return phased.PlannedPhase{} // without its hook trees, all that it could say was said
+		}
+		pp, err := list(ph, p.Roots, nil)
+		errs = errs.with(err)
+		return pp
 	}
 	for _, ph := range c.life.Phases {
-		pp, err := list(ph, p.Roots, nil)
-		p.Phases = append(p.Phases, pp)
-		errs = errs.with(err)
+		p.Phases = append(p.Phases, listed(ph))
 	}
 	if c.life.Failure != nil {
-		pp, err := list(*c.life.Failure, p.Roots, nil)
+		pp := listed(*c.life.Failure)
 		p.Failure = &pp
-		errs = errs.with(err)
 	}
 	if len(errs) > 0 {
 		return phased.Plan{}, errs
