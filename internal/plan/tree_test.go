@@ -154,3 +154,10 @@ func seed(t testing.TB) uint64 {
 	}
 	return n
 }
+
+func removeAll(t testing.TB, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
