@@ -39,6 +39,9 @@ type Options struct {
 	// before it, and leaves one that began after it without a limit
 	// (os-refresh-config --timeout).
 	TimeoutStrikesOnce bool
+	// ExitCode is the exit status that a failure gives the run; nil stands for
+	// the function of that name (the personalities have rules of their own).
+	ExitCode func(phased.Exit) int
 }
 
 // run is one execution. mu guards the event stream: events come from the loop
@@ -75,6 +78,9 @@ type run struct {
 func Run(ctx context.Context, p phased.Plan, o Options) (phased.Run, error) {
 	if o.Compare == nil {
 		o.Compare = func(_, _ phased.PlannedPhase) []phased.Difference { return nil }
+	}
+	if o.ExitCode == nil {
+		o.ExitCode = ExitCode
 	}
 	r := &run{plan: p, o: o, began: time.Now()}
 	r.setup = phased.Setup{Surroundings: p.Surroundings, Sink: r, Grace: time.Duration(p.Grace), Kill: o.Kill}
@@ -259,7 +265,7 @@ func (r *run) finish(err error) (phased.Run, error) {
 	}
 	end := phased.RunFinished{Status: phased.StatusSucceeded, Failure: r.failure, Took: time.Since(r.began), Ran: r.ran, Failed: r.failed}
 	if r.failure != nil {
-		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), ExitCode(r.failure.Exit)
+		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), r.o.ExitCode(r.failure.Exit)
 	}
 	r.emit(end)
 	if e := r.unrecorded(); e != nil && err == nil {

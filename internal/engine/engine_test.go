@@ -368,3 +368,14 @@ func TestNothingFollowsTheFinalEvent(t *testing.T) {
 		t.Errorf("%d events after the final one", len(rec.events)-n)
 	}
 }
+
+// The personalities exit as the originals do, and the record says the same.
+func TestExitCodeOfOthers(t *testing.T) {
+	f := &fake{}
+	f.hooks = map[string]func(context.Context, phased.Hook) (phased.Result, error){"bad": f.exits(42)}
+	run, rec, _ := start(t, t.Context(), planOf("a: bad"), f, Options{ExitCode: func(e phased.Exit) int { return e.Status }})
+	last, ok := rec.events[len(rec.events)-1].Data.(phased.RunFinished)
+	if run.ExitCode != 42 || !ok || last.ExitCode != 42 {
+		t.Errorf("exit %d, recorded %+v", run.ExitCode, last)
+	}
+}

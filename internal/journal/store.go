@@ -24,7 +24,8 @@ type Options struct {
 	// Create makes the state directory where it does not exist.
 	Create bool
 	// Durability is "run", "phase" (also where empty) or "hook": when the
-	// record is synced to the disk.
+	// record is synced to the disk; or "none", for runs that must not wait for
+	// a disk.
 	Durability string
 }
 

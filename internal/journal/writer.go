@@ -16,13 +16,16 @@ import (
 type durability int
 
 const (
-	syncRun   durability = iota // run.started and the last event
-	syncPhase                   // and phase.finished
-	syncHook                    // and hook.started and hook.finished
+	syncNone  durability = iota - 1 // nothing: the kernel writes it when it likes
+	syncRun                         // run.started and the last event
+	syncPhase                       // and phase.finished
+	syncHook                        // and hook.started and hook.finished
 )
 
 func parseDurability(s string) (durability, error) {
 	switch s {
+	case "none":
+		return syncNone, nil
 	case "run":
 		return syncRun, nil
 	case "phase", "":
@@ -42,6 +45,9 @@ const (
 )
 
 func (d durability) when(p phased.Payload) int {
+	if d == syncNone {
+		return whenever
+	}
 	switch p.(type) {
 	case phased.RunStarted:
 		return soonAndDir

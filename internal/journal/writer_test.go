@@ -583,3 +583,14 @@ func TestShortWrite(t *testing.T) {
 		w.Close()
 	}
 }
+
+func TestNothingIsSyncedWithoutDurability(t *testing.T) {
+	for _, p := range phased.Payloads() {
+		if w := syncNone.when(p); w != whenever {
+			t.Errorf("%T is synced: %d", p, w)
+		}
+	}
+	if level, err := parseDurability("none"); err != nil || level != syncNone {
+		t.Errorf("none is %d, %v", level, err)
+	}
+}
