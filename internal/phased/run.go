@@ -13,13 +13,13 @@ type Status string
 
 // The statuses.
 const (
-	StatusRunning     Status = "running"
+	StatusRunning     Status = "running" // no failure is known
 	StatusFailing     Status = "failing" // a failure is known; the failure phase, or the rest, still runs
 	StatusSucceeded   Status = "succeeded"
 	StatusFailed      Status = "failed"
-	StatusTimedOut    Status = "timed-out"
-	StatusStopped     Status = "stopped"
-	StatusInterrupted Status = "interrupted"
+	StatusTimedOut    Status = "timed-out"   // a time limit ended it
+	StatusStopped     Status = "stopped"     // somebody told phased to stop
+	StatusInterrupted Status = "interrupted" // phased died
 )
 
 // Final reports whether nothing can follow the status.
