@@ -59,7 +59,7 @@ func runCheck(w *World, o *checkOptions) error {
 	} else {
 		all := make([]report.Finding, len(findings))
 		for i, f := range findings {
-			all[i] = report.Finding{Code: f.Code, Severity: string(f.Severity), File: f.File, Line: f.Line, Message: f.Message, Cure: f.Cure}
+			all[i] = report.Finding{Code: string(f.Code), Severity: string(f.Severity), File: f.File, Line: f.Line, Message: f.Message, Cure: f.Cure}
 		}
 		err = report.Check(w.Stdout, w.style(false, o.places.again()), all, entries(p))
 	}

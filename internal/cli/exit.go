@@ -68,13 +68,32 @@ func printExitCodes(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("Exit codes of phased's own verbs:\n\n")
 	for _, c := range exitCodes() {
-		fmt.Fprintf(&b, "%7s  %s\n", c.label(), c.text())
+		fmt.Fprintf(&b, "%7s  %s\n", c.label(), wrap(c.text(), 70, "         "))
 	}
 	b.WriteString("\nOf several, the cause that stopped the run counts. What happens in the failure\n" +
 		"phase changes no exit code. os-refresh-config and dib-run-parts exit as their\n" +
 		"originals do; `phased show` has the cause.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// wrap breaks a text into lines of at most that many bytes.
+func wrap(text string, width int, indent string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i > 0 && column+1+len(word) > width:
+			b.WriteString("\n" + indent)
+			column = 0
+		case i > 0:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 // failure is an error that knows the exit code of the process.

@@ -13,16 +13,16 @@ import (
 func printOverview(w io.Writer) error {
 	_, err := io.WriteString(w, `phased runs the hook scripts of a host in phases and keeps a record of every run.
 
-  phased plan                what would run, in which order, and why
-  phased check               mistakes in the hooks, before they run
-  phased run                 run the phases: pre-configure, configure,
-                             post-configure, migration
-  phased show                the last run: what failed, with its output
-  phased show -2             the run before it
-  phased logs last 20-render the output of one hook
-  phased logs -f             watch the run that goes on
-  phased runs                the history
-  phased stop                end the run that goes on
+  phased plan                  what would run, in which order, and why
+  phased check                 mistakes in the hooks, before they run
+  phased run                   run the phases: pre-configure, configure,
+                               post-configure, migration
+  phased show                  the last run: what failed, with its output
+  phased show -2               the run before it
+  phased logs last 20-render   the output of one hook
+  phased logs -f               watch the run that goes on
+  phased runs                  the history
+  phased stop                  end the run that goes on
 
 Further: prune, install-personalities, uninstall-personalities, completion,
 version. phased help COMMAND tells all about one; phased help exit-codes lists

@@ -81,13 +81,26 @@ func (j *job) busy(b journal.Busy) error {
 // instead lists what can be typed while a run goes on.
 func (j *job) instead(id string) string {
 	st := report.Style{Flags: j.again}
-	var b strings.Builder
+	var next [][2]string
 	if id != "" {
-		fmt.Fprintf(&b, "\n  %s   watch it", st.Command("logs", id, "-f"))
-		fmt.Fprintf(&b, "\n  %s      end it", st.Command("stop", id))
+		next = append(next, [2]string{st.Command("logs", id, "-f"), "watch it"}, [2]string{st.Command("stop", id), "end it"})
 	}
-	fmt.Fprintf(&b, "\n  phased run --wait ...   run when it has ended")
-	return b.String()
+	next = append(next, [2]string{j.rerun("--wait"), "run when it has ended"})
+	return "\n" + st.Next(next)
+}
+
+// rerun returns this command line with a further flag.
+func (j *job) rerun(flag string) string {
+	name, _, _ := strings.Cut(flag, "=")
+	var words []string
+	for i, a := range j.w.Argv {
+		same := a == name || strings.HasPrefix(a, name+"=")
+		value := i > 0 && name == "--orphans" && j.w.Argv[i-1] == name
+		if !same && !value {
+			words = append(words, report.ShellWord(a))
+		}
+	}
+	return strings.Join(append(words, flag), " ")
 }
 
 // alone makes sure that no hook of the base runs: no run of a personality goes

@@ -71,7 +71,7 @@ func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := findRun(ctx, store, o.ref)
+	r, _, err := findRun(ctx, store, o.ref)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,15 @@ func (o *logsOptions) chosen(r phased.Run) (phase string, hook phased.Text, err 
 		return phase, phased.Text(name), nil
 	}
 	names := hookNames(r)
-	return "", "", invalid("logs: no hook %s ran in run %s%s (%s)", report.Name(phased.Text(o.hook)), r.ID, nearest(o.hook, names, ""), ranText(names))
+	like := names
+	if phase == "" {
+		like = nil
+		for _, n := range names {
+			_, bare, _ := strings.Cut(n, "/")
+			like = append(like, bare)
+		}
+	}
+	return "", "", invalid("logs: no hook %s ran in run %s%s (%s)", report.Name(phased.Text(o.hook)), r.ID, nearest(o.hook, like, ""), ranText(names))
 }
 
 // ranText lists the hooks of a run, the first of them.

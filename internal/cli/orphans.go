@@ -37,8 +37,11 @@ func (j *job) orphans(ctx context.Context, dead []phased.Run) error {
 		j.w.talk("ending processes of a run that died:\n%s", orphanList(left))
 		return j.killOrphans(ctx, ours, left)
 	}
-	return &failure{exitBusy, errors.New("busy: a run that died has left processes in the middle of a hook:\n" + orphanList(left) +
-		"\n  phased run --orphans=wait ...   wait until they have ended\n  phased run --orphans=kill ...   end them: SIGTERM, SIGKILL after the grace")}
+	next := report.Style{}.Next([][2]string{
+		{j.rerun("--orphans=wait"), "wait until they have ended"},
+		{j.rerun("--orphans=kill"), "end them: SIGTERM, then, after the grace, SIGKILL"},
+	})
+	return &failure{exitBusy, errors.New("busy: a run that died has left processes in the middle of a hook:\n" + orphanList(left) + "\n" + next)}
 }
 
 // sameDir reports whether two paths lead to one directory.

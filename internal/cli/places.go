@@ -68,12 +68,20 @@ func (p *places) dir(w *World, s *config.Settings) (string, error) {
 func (p *places) again() string {
 	var words []string
 	if p.config != "" {
-		words = append(words, "--config "+report.ShellWord(p.config))
+		words = append(words, "--config "+report.ShellWord(absolute(p.config)))
 	}
 	if p.stateDir != "" {
-		words = append(words, "--state-dir "+report.ShellWord(p.stateDir))
+		words = append(words, "--state-dir "+report.ShellWord(absolute(p.stateDir)))
 	}
 	return strings.Join(words, " ")
+}
+
+// absolute returns the absolute path, or the path itself where there is none.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // record opens the record for reading.

@@ -152,7 +152,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	screen := newScreen(j, writer)
 	ex := &executor.Process{
 		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
-		Group: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
+		Group: true, CloseOthers: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
 		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
 	}
 	run, err := engine.Run(ctx, j.plan, engine.Options{

@@ -57,43 +57,41 @@ func runShow(ctx context.Context, w *World, o *showOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := findRun(ctx, store, o.ref)
+	r, damage, err := findRun(ctx, store, o.ref)
 	if err != nil {
 		return err
 	}
 	if o.json {
-		return report.JSON(w.Stdout, r)
+		return errors.Join(report.JSON(w.Stdout, r), damage)
 	}
 	st := report.Story{Run: r, All: o.all, Tail: report.Tail{Max: report.ShowTail}}
 	if phase, hook, ok := report.Subject(r); ok {
 		for out, err := range store.Output(ctx, r.ID, phase, hook) {
 			if err != nil {
-				return broken("cannot read the output of %s: %v", report.Hook(phase, hook), err)
+				break // the same damage that the run has
 			}
 			st.Tail.Add(out)
 		}
 		st.Tail.End()
 	}
-	return report.Show(w.Stdout, w.style(false, o.places.again()), st)
+	return errors.Join(report.Show(w.Stdout, w.style(false, o.places.again()), st), damage)
 }
 
-// findRun returns the run that a RUN argument stands for.
-func findRun(ctx context.Context, store *journal.Store, ref string) (phased.Run, error) {
+// findRun returns the run that a RUN argument stands for. Where its file is
+// damaged, the run is what can be read of it, and damage an error to end with.
+func findRun(ctx context.Context, store *journal.Store, ref string) (r phased.Run, damage, err error) {
 	id, err := store.Resolve(ctx, ref)
-	if err != nil {
-		return phased.Run{}, runError(err)
+	if err == nil {
+		r, err = store.Run(ctx, id)
 	}
-	r, err := store.Run(ctx, id)
-	if err != nil {
-		return phased.Run{}, runError(err)
+	var corrupt *journal.CorruptError
+	switch {
+	case err == nil:
+		return r, nil, nil
+	case errors.As(err, &corrupt) && r.Seq > 0:
+		return r, broken("the record of run %s is damaged, and what follows the damage is not shown: %v", id, err), nil
+	case errors.Is(err, phased.ErrNoRun), errors.Is(err, journal.ErrAmbiguous):
+		return r, nil, &failure{exitInvalid, err}
 	}
-	return r, nil
-}
-
-// runError tells a run that there is none of from a record that cannot be read.
-func runError(err error) error {
-	if errors.Is(err, phased.ErrNoRun) {
-		return invalid("%v; phased runs lists the runs", err)
-	}
-	return broken("cannot read the record: %v", err)
+	return r, nil, broken("cannot read the record: %v", err)
 }

@@ -105,7 +105,7 @@ func (o *stopOptions) consequence(r phased.Run) string {
 // choose returns the run to stop.
 func (o *stopOptions) choose(ctx context.Context, store *journal.Store) (phased.Run, error) {
 	if o.ref != "" {
-		r, err := findRun(ctx, store, o.ref)
+		r, _, err := findRun(ctx, store, o.ref)
 		if err == nil && r.Status.Final() {
 			return r, invalid("stop: run %s has ended already: %s", r.ID, r.Status)
 		}
@@ -119,7 +119,8 @@ func (o *stopOptions) choose(ctx context.Context, store *journal.Store) (phased.
 	case 0:
 		return phased.Run{}, invalid("stop: no run goes on")
 	case 1:
-		return findRun(ctx, store, live[0].ID)
+		r, _, err := findRun(ctx, store, live[0].ID)
+		return r, err
 	}
 	lines := make([]string, len(live))
 	for i, r := range live {

@@ -109,10 +109,5 @@ func (p *printer) tail(t Tail, indent string) {
 	}
 }
 
-// output returns a line of output as the style's reader may see it.
-func (s Style) output(line string) string {
-	if s.Terminal {
-		return Safe(line, s.Colour)
-	}
-	return line
-}
+// output returns a row of output as it may be shown.
+func (s Style) output(row string) string { return Safe(row, s.Colour) }

@@ -160,12 +160,18 @@ func headline(s phased.Status) string {
 }
 
 // next prints what an operator may want to type now.
-func (p *printer) next(commands [][2]string) {
+func (p *printer) next(commands [][2]string) { p.printf("%s\n", p.Next(commands)) }
+
+// Next returns commands that an operator may want to type now, a line each with
+// what it does.
+func (s Style) Next(commands [][2]string) string {
 	wide := 0
 	for _, c := range commands {
 		wide = max(wide, columns(c[0]))
 	}
-	for _, c := range commands {
-		p.line("  " + pad(c[0], wide) + p.paint(dim, "   "+c[1]))
+	lines := make([]string, len(commands))
+	for i, c := range commands {
+		lines[i] = "  " + pad(c[0], wide) + s.paint(dim, "   "+c[1])
 	}
+	return strings.Join(lines, "\n")
 }

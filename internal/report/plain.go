@@ -116,7 +116,11 @@ func (p *Plain) output(d phased.HookOutput, at time.Time) {
 	parts[streamIndex(d.Stream)].add(string(d.Text), func(line string) { p.outputLine(d.Stream, key, line) })
 }
 
-func (p *Plain) outputLine(stream, key, line string) { p.out.printf("%s %s | %s\n", stream, key, line) }
+func (p *Plain) outputLine(stream, key, line string) {
+	for _, row := range rows(line) {
+		p.out.line(stream + " " + key + " | " + p.Style.output(row))
+	}
+}
 
 func (p *Plain) endOutput(key string) {
 	if parts := p.open[key]; parts != nil {

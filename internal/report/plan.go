@@ -203,7 +203,7 @@ func Explain(w io.Writer, s Style, all []Explanation) error {
 func (p *printer) explanation(e Explanation) {
 	what := p.paint(yellow, "skipped: "+string(e.Verdict))
 	if e.Verdict == phased.VerdictRun {
-		what = p.paint(green, fmt.Sprintf("runs as %d of %d", e.Position, e.Of))
+		what = p.paint(green, "runs")
 	}
 	phase := e.Phase
 	if e.Failure {
@@ -232,13 +232,17 @@ func (p *printer) explanation(e Explanation) {
 		}
 		p.fact(name, Name(pl.Dir)+": "+placeText(pl))
 	}
-	options := slices.Clone(e.Options)
-	for i, o := range options {
-		name := ""
-		if i == 0 {
-			name = "options"
+	of := func(o phased.Origin) bool { return o.Phase != "" }
+	p.options("options", slices.DeleteFunc(slices.Clone(e.Options), func(o phased.Origin) bool { return !of(o) }))
+	p.options("of the run", slices.DeleteFunc(slices.Clone(e.Options), of))
+}
+
+func (p *printer) options(title string, all []phased.Origin) {
+	for i, o := range all {
+		if i > 0 {
+			title = ""
 		}
-		p.fact(name, fmt.Sprintf("%s: %s  (%s)", o.Option, Safe(o.Value, false), Safe(o.From, false)))
+		p.fact(title, fmt.Sprintf("%s: %s  (%s)", o.Option, Safe(o.Value, false), Safe(o.From, false)))
 	}
 }
 

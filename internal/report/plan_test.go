@@ -50,7 +50,7 @@ func TestExplain(t *testing.T) {
 				{Dir: "/run/phased/configure.d", Detail: "no such directory"},
 				{Dir: "/etc/phased/configure.d", Found: true, Wins: true, Verdict: phased.VerdictRun},
 			},
-			Options: []phased.Origin{{Option: "hook-timeout", Value: "1m0s", From: "/etc/phased/phased.yaml:3"}, {Option: "on-failure", Value: "stop", From: "default"}},
+			Options: []phased.Origin{{Phase: "configure", Option: "hook-timeout", Value: "1m0s", From: "/etc/phased/phased.yaml:3"}, {Option: "on-failure", Value: "stop", From: "default"}},
 		},
 		{Phase: "error", Failure: true, Name: "10-a", Verdict: phased.VerdictNotExecutable, Path: "/etc/phased/error.d/10-a", Why: "mode 0644 has no x bit"},
 	}

@@ -51,7 +51,7 @@ func (p *printer) runRow(r phased.Summary) []string {
 	took := p.took(r.Took)
 	if !r.Status.Final() {
 		took = "-"
-		if !p.Now.IsZero() {
+		if !p.Now.IsZero() && !r.Began.IsZero() {
 			took = p.took(p.Now.Sub(r.Began).Truncate(time.Second))
 		}
 	}
@@ -60,6 +60,9 @@ func (p *printer) runRow(r phased.Summary) []string {
 		lifecycle = r.Personality
 	}
 	cause := "-"
+	if r.Lifecycle == "" && r.Began.IsZero() {
+		cause = "its record cannot be read"
+	}
 	if r.Failure != nil {
 		cause = FailureText(*r.Failure)
 	}
@@ -67,7 +70,18 @@ func (p *printer) runRow(r phased.Summary) []string {
 	if r.Base != "" {
 		base = Name(r.Base)
 	}
-	return []string{p.id(r.ID), p.minute(r.Began), took, string(r.Status), strconv.Itoa(r.Ran), strconv.Itoa(r.Failed), lifecycle, base, cause}
+	began := "-"
+	if !r.Began.IsZero() {
+		began = p.minute(r.Began)
+	}
+	status := string(r.Status)
+	if status == "" {
+		status = "unknown"
+	}
+	if lifecycle == "" {
+		lifecycle = "-"
+	}
+	return []string{p.id(r.ID), began, took, status, strconv.Itoa(r.Ran), strconv.Itoa(r.Failed), lifecycle, base, cause}
 }
 
 // narrow leaves columns out until the rest has room for people: the base where
