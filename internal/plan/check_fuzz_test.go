@@ -32,7 +32,7 @@ func TestCheckAnyContent(t *testing.T) {
 func checkContent(t interface{ Fatalf(string, ...any) }, c *checker, content []byte) {
 	f := &finder{file: "hook"}
 	c.content(f, content, true)
-	lines := 2
+	lines := 1
 	for _, b := range content {
 		if b == '\n' {
 			lines++

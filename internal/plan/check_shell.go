@@ -48,8 +48,13 @@ func (c *checker) syntax(f *finder, content []byte, dialect string) {
 	if err != nil {
 		f.add(CodeShellSyntax, SeverityInfo, 0, fmt.Sprintf("%s -n could not check it: %v", dialect, err), "none")
 	}
+	last := max(bytes.Count(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))+1, 1)
+	if second != nil {
+		second.line = min(second.line, last) // the end of the file is no line of it
+	}
 	told := map[int]bool{}
 	for _, w := range first {
+		w.line = min(w.line, last)
 		if told[w.line] {
 			continue
 		}

