@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Parse("f", data)
 		if err == nil {
-			if s == nil || len(s.Roots) == 0 || s.Grace < 0 || s.Umask&^0o777 != 0 || s.OutputLimit < 0 {
+			if s == nil || len(s.Roots) == 0 || s.Grace < 0 || s.Umask&^0o777 != 0 || s.OutputLimit < 1 {
 				t.Fatalf("accepted %q as %+v", data, s)
 			}
 			return

@@ -29,7 +29,7 @@ type Settings struct {
 	HookTimeout    time.Duration     // of each hook; 0: none
 	FailureTimeout time.Duration     // of the failure phase; 0: none
 	Orphans        string            // refuse, wait or kill
-	OutputLimit    int64             // bytes kept of a hook's output; 0: all
+	OutputLimit    int64             // bytes kept of a hook's output, 1 or more
 	Retention      Retention
 	Personalities  Personalities
 	Lifecycles     map[string]Lifecycle // as written; the built-in ones are package plan's

@@ -99,6 +99,17 @@ func (d *decoder) size(n *yaml.Node, at, example string) (int64, bool) {
 	return t, err == nil
 }
 
+// outputLimit reads a size that is not 0: a hook without any record of what it
+// said helps nobody, and no limit at all fills the disk.
+func (d *decoder) outputLimit(n *yaml.Node, at string) (int64, bool) {
+	v, ok := d.size(n, at, "8MiB")
+	if ok && v == 0 {
+		d.errorf(n, "%s: must not be 0; expected a size such as `output-limit: 8MiB`", at)
+		return 0, false
+	}
+	return v, ok
+}
+
 func (d *decoder) count(n *yaml.Node, at, example string) (int, bool) {
 	v, n, ok := d.scalar(n, at, "a whole number", key(at)+": "+example)
 	if !ok {
