@@ -38,9 +38,22 @@ func Load(o Options) (phased.Plan, error) {
 	if len(roots) > 0 {
 		p.Base = phased.Text(roots[len(roots)-1])
 	}
+	errs = errs.with(c.list(&p, rootErr != nil))
+	if len(errs) > 0 {
+		return phased.Plan{}, errs
+	}
+	p.Origins = c.origins
+	p.Digest = digest(p)
+	return p, nil
+}
+
+// list lists the phases. Without good hook trees, those that lie in them are
+// left out: all that they could say was said.
+func (c *setting) list(p *phased.Plan, rootless bool) error {
+	var errs Errors
 	listed := func(ph phased.Phase) phased.PlannedPhase {
-		if rootErr != nil && !filepath.IsAbs(ph.Dir) {
-			return phased.PlannedPhase{} // without its hook trees, all that it could say was said
+		if rootless && !filepath.IsAbs(ph.Dir) {
+			return phased.PlannedPhase{}
 		}
 		pp, err := list(ph, p.Roots, nil)
 		errs = errs.with(err)
@@ -53,12 +66,7 @@ func Load(o Options) (phased.Plan, error) {
 		pp := listed(*c.life.Failure)
 		p.Failure = &pp
 	}
-	if len(errs) > 0 {
-		return phased.Plan{}, errs
-	}
-	p.Origins = c.origins
-	p.Digest = digest(p)
-	return p, nil
+	return errs.orNil()
 }
 
 // roots finds the hook trees, lowest first: --base, or the lifecycle's base or
