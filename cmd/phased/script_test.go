@@ -49,7 +49,7 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "send": send, "ended": ended,
-			"norm": norm, "await": await, "gone": gone, "touch-hooks": touchHooks,
+			"norm": norm, "tty": tty, "await": await, "gone": gone, "touch-hooks": touchHooks,
 		},
 	})
 }

@@ -268,6 +268,10 @@ func (l *Live) phaseFinished(d phased.PhaseFinished) {
 }
 
 func (l *Live) stopping(d phased.RunStopping) {
+	if l.Signs { // take the ^C away that the terminal shows
+		l.clear()
+		l.err.printf("\r\x1b[K")
+	}
 	if d.Kill {
 		l.talk(alarm, "told to stop again: killing what still runs")
 		return
