@@ -175,6 +175,7 @@ func (p *Process) open() error {
 		p.cap.limit = DefaultLimit
 	}
 	p.cap.wake = p.wake
+	p.cap.fds = [2]int{-1, -1} // 0 would be stdin
 	if p.Output == Tee && p.cap.tees[0] == nil {
 		p.cap.tees[0] = newTee(fileno(p.Stdout, os.Stdout))
 		p.cap.tees[1] = newTee(fileno(p.Stderr, os.Stderr))
