@@ -2,7 +2,10 @@
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
-COUNT    ?= 5
+COUNT    ?= 3
+SOAK     ?= 20
+KILLS    ?= 2000
+SEED     ?= $(shell date +%s)
 BENCH    ?=
 
 tool = go tool -modfile=tools/go.mod
@@ -37,17 +40,17 @@ lint: ## run the linters over the code and the scripts
 fmt: ## format the code
 	$(tool) gofumpt -w $$(git ls-files '*.go')
 
-soak: build ## long repeats (COUNT) and every fuzz target (FUZZTIME each)
+soak: build ## long repeats: COUNT times, random tests SOAK times as long, every fuzz target for FUZZTIME
 	scripts/need test
-	PHASED_SOAK=1 go test -race -shuffle=on -count=$(COUNT) -timeout 120m ./...
+	PHASED_SOAK=$(SOAK) PHASED_KILLS=$(KILLS) PHASED_SEED=$(SEED) go test -race -shuffle=on -count=$(COUNT) -timeout 120m ./...
 	scripts/fuzz $(FUZZTIME)
 
 bench: build ## compare with the originals and a C loop, in one run (BENCH='-rounds 9')
 	scripts/need bench
 	go run ./bench $(BENCH)
 
-docs: ## write the generated pages again
-	go generate ./...
+docs: ## write the pages that are made from the code again
+	go test ./internal/journal -run EventsDocument -update
 
 clean: ## remove what was built
 	rm -rf bin bench/out
