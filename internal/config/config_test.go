@@ -47,8 +47,6 @@ func TestWrongFiles(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestEveryKey(t *testing.T) {
 	got, err := Load("testdata/right/full.yaml", true)
 	if err != nil {
@@ -66,21 +64,21 @@ func TestEveryKey(t *testing.T) {
 		Retention:     Retention{Runs: 7, Age: 48 * time.Hour, Size: 2 << 30},
 		Personalities: Personalities{Capture: "tee"},
 		Lifecycles: map[string]Lifecycle{
-			"refresh": {Name: "refresh", Timeout: ptr(10 * time.Minute), List: "pinned"},
+			"refresh": {Name: "refresh", Timeout: new(10 * time.Minute), List: "pinned"},
 			"cron": {
-				Name: "cron", Base: "/etc", OnFailure: "continue", Order: "glob", Names: "^[a-z]+$", Timeout: ptr(4 * time.Hour),
-				PhaseTimeout: ptr(time.Hour), HookTimeout: ptr(30 * time.Minute),
+				Name: "cron", Base: "/etc", OnFailure: "continue", Order: "glob", Names: "^[a-z]+$", Timeout: new(4 * time.Hour),
+				PhaseTimeout: new(time.Hour), HookTimeout: new(30 * time.Minute),
 				Phases: []Phase{
 					{Name: "hourly"},
 					{
 						Name: "daily", Dir: "cron.daily", OnFailure: "finish-phase", Order: "numeric", Names: "x",
-						Timeout: ptr(2 * time.Hour), HookTimeout: ptr(time.Hour), Optional: ptr(true),
+						Timeout: new(2 * time.Hour), HookTimeout: new(time.Hour), Optional: new(true),
 					},
-					{Name: "weekly", Dir: "/etc/cron.weekly", Optional: ptr(false)},
+					{Name: "weekly", Dir: "/etc/cron.weekly", Optional: new(false)},
 				},
 				Failure: &Phase{
-					Name: "mail", Dir: "mail.d", Timeout: ptr(time.Minute), HookTimeout: ptr(10 * time.Second),
-					Order: "glob", Names: "m", Optional: ptr(true),
+					Name: "mail", Dir: "mail.d", Timeout: new(time.Minute), HookTimeout: new(10 * time.Second),
+					Order: "glob", Names: "m", Optional: new(true),
 				},
 			},
 			"trees": {

@@ -122,7 +122,7 @@ func (d *decoder) environment(s *Settings, n *yaml.Node, at string) {
 
 // badVariable says why a name cannot be given to hooks as a variable, or "".
 func badVariable(name string) string {
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		c := name[i]
 		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 		if !letter && (i == 0 || c < '0' || c > '9') {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -147,10 +148,8 @@ func (d *decoder) choice(n *yaml.Node, at string, known ...string) (string, bool
 	if !ok {
 		return "", false
 	}
-	for _, k := range known {
-		if v == k {
-			return v, true
-		}
+	if slices.Contains(known, v) {
+		return v, true
 	}
 	d.errorf(n, "%s: expected %s, not %s%s", at, or, describe(n), didYouMean(v, known))
 	return "", false

@@ -109,8 +109,10 @@ func TestCompare(t *testing.T) {
 		"added":                  {func(t *testing.T, d string) { hook(t, d+"15-c") }, diff("15-c", "added", "", "run")},
 		"added, not run":         {func(t *testing.T, d string) { write(t, d+"c.sh", "", 0o755) }, diff("c.sh", "added", "", "name-has-dot")},
 		"masked":                 {func(t *testing.T, d string) { check(t, os.Remove(d+"10-a")); link(t, "/dev/null", d+"10-a") }, diff("10-a", "verdict", "run", "masked")},
-		"all gone": {func(t *testing.T, d string) { check(t, os.RemoveAll(d)) },
-			append(diff("10-a", "removed", "run", ""), diff("20-b", "removed", "not-executable", "")...)},
+		"all gone": {
+			func(t *testing.T, d string) { check(t, os.RemoveAll(d)) },
+			append(diff("10-a", "removed", "run", ""), diff("20-b", "removed", "not-executable", "")...),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()

@@ -154,7 +154,7 @@ func startsLikeScript(path string) bool {
 
 func renameCure(name string) string {
 	var b strings.Builder
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		if plainByte(name[i]) {
 			b.WriteByte(name[i])
 		} else if b.Len() > 0 && i+1 < len(name) && plainByte(name[i+1]) {

@@ -65,7 +65,7 @@ func (s shebang) isEnv() bool { return filepath.Base(s.interpreter) == "env" }
 func (s shebang) envProgram() (program string, known bool) {
 	arg := s.argument
 	if split, found := cutSplit(arg); found {
-		for _, word := range strings.Fields(split) {
+		for word := range strings.FieldsSeq(split) {
 			if strings.ContainsAny(word, `'"\$`) || word[0] == '-' && word != "-i" && word != "-" {
 				return "", false
 			}

@@ -219,7 +219,7 @@ func TestCheckOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()
-			for _, n := range strings.Fields(c.names) {
+			for n := range strings.FieldsSeq(c.names) {
 				hook(t, filepath.Join(base, "configure.d", n))
 			}
 			var got []string

@@ -61,7 +61,7 @@ func (l *lister) read(t tree) error {
 		if l.phase.Order == phased.Numeric {
 			e.Number = number(name)
 		}
-		found, gone := l.inspect(fd, name, f.Type())
+		found, gone := inspect(fd, name, f.Type())
 		if gone {
 			continue // removed since the directory was read
 		}
@@ -97,7 +97,7 @@ func (f found) describe(e *phased.Entry) {
 }
 
 // inspect finds out what an entry is: gone means that it is not there any more.
-func (l *lister) inspect(dir int, name string, typ fs.FileMode) (f found, gone bool) {
+func inspect(dir int, name string, typ fs.FileMode) (f found, gone bool) {
 	link := ""
 	if typ&fs.ModeSymlink != 0 {
 		target, err := readLink(dir, name)
@@ -112,9 +112,9 @@ func (l *lister) inspect(dir int, name string, typ fs.FileMode) (f found, gone b
 	err := ignoringEINTR(func() error { return unix.Fstatat(dir, name, &f.stat, 0) })
 	if err != nil {
 		f.stat = unix.Stat_t{}
-		return l.noTarget(dir, name, link, err)
+		return noTarget(link, err)
 	}
-	what := ""
+	var what string
 	switch f.stat.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		f.verdict, f.detail = phased.VerdictRun, link
@@ -139,7 +139,7 @@ func (l *lister) inspect(dir int, name string, typ fs.FileMode) (f found, gone b
 }
 
 // noTarget judges an entry of which stat said no.
-func (l *lister) noTarget(dir int, name, link string, err error) (found, bool) {
+func noTarget(link string, err error) (found, bool) {
 	if link == "" {
 		if errors.Is(err, unix.ENOENT) {
 			return found{}, true

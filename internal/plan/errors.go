@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -43,13 +44,14 @@ func (e Errors) Error() string {
 
 // with adds an error that is an *Error or an Errors; nil adds nothing.
 func (e Errors) with(err error) Errors {
-	switch err := err.(type) {
-	case nil:
+	if err == nil {
 		return e
-	case *Error:
-		return append(e, err)
-	case Errors:
-		return append(e, err...)
+	}
+	if one, ok := errors.AsType[*Error](err); ok {
+		return append(e, one)
+	}
+	if all, ok := errors.AsType[Errors](err); ok {
+		return append(e, all...)
 	}
 	return append(e, &Error{Message: err.Error()})
 }

@@ -115,9 +115,10 @@ func openDir(dir string) (*os.File, error) {
 		return d, nil
 	}
 	fi, lerr := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) && lerr != nil {
+		return nil, nil //nolint:nilerr // that there is none is no error here: the phase may be optional
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && lerr != nil:
-		return nil, nil
 	case errors.Is(err, fs.ErrNotExist):
 		target, _ := os.Readlink(dir)
 		return nil, &Error{File: dir, Message: fmt.Sprintf("is a link to %s, which does not exist; a phase is a directory of hooks", target)}

@@ -135,8 +135,7 @@ func texts(s []string) []phased.Text {
 
 // reason returns an error without the operation and the path in front of it.
 func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}
 	return err

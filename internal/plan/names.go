@@ -33,7 +33,7 @@ func nameVerdict(name string, filter *regexp.Regexp) (phased.Verdict, string) {
 
 // plainName matches ^[0-9A-Za-z_-]+$ in ASCII, whatever the locale.
 func plainName(name string) bool {
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		if !plainByte(name[i]) {
 			return false
 		}

@@ -15,10 +15,7 @@ import (
 )
 
 // sortN sorts by the real sort, names ending in NUL so that they may hold newlines.
-func sortN(t interface {
-	Helper()
-	Fatal(...any)
-}, names []string, args ...string) []string {
+func sortN(t rapid.TB, names []string, args ...string) []string {
 	t.Helper()
 	cmd := exec.Command("sort", append([]string{"-z"}, args...)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}

@@ -37,8 +37,7 @@ func toolEntries(dir string) ([]toolEntry, error) {
 	var all []toolEntry
 	fd := int(d.Fd())
 	for _, f := range files {
-		l := lister{}
-		found, gone := l.inspect(fd, f.Name(), f.Type())
+		found, gone := inspect(fd, f.Name(), f.Type())
 		if gone {
 			continue
 		}

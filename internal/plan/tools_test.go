@@ -30,7 +30,7 @@ func realTool(t *testing.T, dir, tool string, args ...string) (hooks []string, c
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%v (install debianutils and python3-dib-utils)", err)
 	}
-	for _, line := range strings.Split(out.String(), "\n") {
+	for line := range strings.SplitSeq(out.String(), "\n") {
 		if line == "" {
 			continue
 		}
