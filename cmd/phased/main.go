@@ -5,8 +5,10 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 
 	"phased/internal/cli"
+	"phased/internal/compat"
 )
 
 // version is set by the linker.
@@ -18,6 +20,11 @@ func main() {
 
 // dispatch runs what the name stands for and returns the exit status.
 func dispatch() int {
+	if name := filepath.Base(os.Args[0]); compat.Known(name) {
+		return compat.Main(name, os.Args, compat.Env{
+			Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: version,
+		})
+	}
 	return cli.Main(cli.World{
 		Argv: os.Args, Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: version,
 	})

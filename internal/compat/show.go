@@ -1,0 +1,164 @@
+package compat
+
+import (
+	"context"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"phased/internal/config"
+	"phased/internal/engine"
+	"phased/internal/executor"
+	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/proc"
+)
+
+// settingsFile is where the settings lie. The personalities have no option for
+// another.
+const settingsFile = "/etc/phased/phased.yaml"
+
+// show is one run of a personality: what it is recorded by and ended by.
+type show struct {
+	env  *Env
+	say  *console
+	as   string
+	argv []string
+	ctx  context.Context
+	stop *stopper
+
+	grace  phased.Duration
+	output executor.Output
+	limit  int64
+
+	store  *journal.Store // nil: there is no record
+	writer *journal.Writer
+	id     string
+}
+
+// newShow opens the record, where that is possible, and listens for signals.
+func newShow(e *Env, say *console, as string, argv []string, stopping func(syscall.Signal)) *show {
+	s := &show{env: e, say: say, as: as, argv: argv, output: executor.Inherited}
+	s.ctx, s.stop = listen(stopping)
+	settings := readSettings()
+	s.grace, s.limit = phased.Duration(settings.Grace), settings.OutputLimit
+	if settings.Personalities.Journal {
+		s.record(settings)
+	}
+	if s.store != nil && settings.Personalities.Capture == string(executor.Tee) {
+		s.output = executor.Tee
+	}
+	return s
+}
+
+// readSettings reads the settings. A file that cannot be used is none: this is
+// no place to tell of it.
+func readSettings() *config.Settings {
+	if exists(settingsFile) {
+		if s, err := config.Load(settingsFile, false); err == nil {
+			return s
+		}
+	}
+	return config.Default()
+}
+
+// record begins the record of the run. Without one the run goes on.
+func (s *show) record(settings *config.Settings) {
+	dir := s.env.getenv("PHASED_STATE_DIR")
+	if dir == "" {
+		dir = settings.StateDir
+	}
+	if dir == "" {
+		dir = journal.DefaultDir(os.Geteuid(), s.env.getenv)
+	}
+	durability := "none"
+	if settings.Line("durability") != 0 {
+		durability = settings.Durability
+	}
+	store, err := journal.Open(dir, journal.Options{Create: true, Durability: durability})
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	id := ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+	writer, err := store.Begin(id)
+	if err != nil {
+		return
+	}
+	s.store, s.writer, s.id = store, writer, id
+}
+
+// run runs the plan. What the engine itself cannot go on for was said by its
+// executor.
+func (s *show) run(p phased.Plan, o engine.Options) phased.Run {
+	o.ID, o.Start, o.Kill, o.RecordOptional = s.id, s.start(), s.stop.kill, true
+	o.Record = func(...phased.Event) error { return nil }
+	if s.writer != nil {
+		o.Record = s.writer.Append
+	}
+	run, _ := engine.Run(s.ctx, p, o)
+	return run
+}
+
+// end closes the record.
+func (s *show) end() {
+	if s.writer != nil {
+		_ = s.writer.Close() // nobody is told of the record here
+	}
+	s.stop.close()
+}
+
+// start returns the facts of run.started that the plan does not have.
+func (s *show) start() phased.RunStarted {
+	if s.writer == nil {
+		return phased.RunStarted{}
+	}
+	host, _ := os.Hostname()
+	f := phased.RunStarted{
+		Personality: s.as, Host: host, BootID: proc.BootID(), Version: s.env.Version, Pid: os.Getpid(), UID: os.Geteuid(),
+		SudoUser: s.env.getenv("SUDO_USER"), Parent: s.env.getenv("PHASED_RUN_ID"), Output: string(s.output),
+	}
+	for _, a := range s.argv {
+		f.Argv = append(f.Argv, phased.Text(a))
+	}
+	if st, err := proc.Read(f.Pid); err == nil {
+		f.PidStart = st.Start
+	}
+	if u, err := user.LookupId(strconv.Itoa(f.UID)); err == nil {
+		f.User = u.Username
+	}
+	if s.output != executor.Captured {
+		f.Inherited = executor.Describe(s.env.Stdout, s.env.Stderr)
+	}
+	return f
+}
+
+// story writes the story of a failure for error.d, and returns what tells its
+// hooks of it.
+func (s *show) story(f phased.Failure) []phased.Text {
+	if s.store == nil {
+		return nil
+	}
+	files, err := s.store.WriteFailure(s.id, f)
+	if err != nil {
+		return nil
+	}
+	env := []phased.Text{phased.Text("PHASED_FAILURE=" + files.JSON)}
+	if files.Log != "" {
+		env = append(env, phased.Text("PHASED_FAILED_LOG="+files.Log))
+	}
+	return env
+}
+
+// absolute returns the absolute path, or the path itself where there is none.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
