@@ -85,6 +85,7 @@ type Writer struct {
 	seq     uint64     // of it
 	err     error      // the first one: it sticks
 	last    bool       // the final event is in the file
+	ran     bool       // a hook was started since a phase's end was synced
 	closed  bool       // by Close
 	syncing chan error // gets the outcome of the sync that goes on; nil: none does
 	wake    chan struct{}
@@ -193,7 +194,7 @@ func (w *Writer) append(events []phased.Event) error {
 		if b, err = appendLine(b, e); err != nil {
 			return err
 		}
-		seq, last, when = e.Seq, e.Closing(), max(when, w.level.when(e.Data))
+		seq, last, when = e.Seq, e.Closing(), max(when, w.when(e.Data))
 	}
 	if w.buf = b; cap(b) > 1<<20 {
 		w.buf = nil
@@ -210,6 +211,21 @@ func (w *Writer) append(events []phased.Event) error {
 		close(w.done)
 	}
 	return w.sync(when)
+}
+
+// when says when an event is to be on the disk. The end of a phase that has run
+// nothing tells nothing that is worth a wait.
+func (w *Writer) when(p phased.Payload) int {
+	switch p.(type) {
+	case phased.HookStarted:
+		w.ran = true
+	case phased.PhaseFinished:
+		if !w.ran {
+			return whenever
+		}
+		w.ran = false
+	}
+	return w.level.when(p)
 }
 
 // write puts whole lines at the end of the file, with one write(2). Where that
