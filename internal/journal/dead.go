@@ -261,6 +261,7 @@ func (s *Store) haunt(id string) error {
 
 // Live returns the runs of the base that go on now, whoever's they are, oldest
 // first; base "" stands for all. Those that this process writes are among them.
+// The error tells of live runs whose base cannot be read.
 func (s *Store) Live(base string) ([]phased.Summary, error) {
 	markers, err := s.list(openDir)
 	if err != nil {
@@ -281,7 +282,7 @@ func (s *Store) Live(base string) ([]phased.Summary, error) {
 		switch {
 		case errors.Is(err, phased.ErrNoRun):
 			continue
-		case err != nil:
+		case err != nil && (!readable(err) || sum.Status == phased.StatusRunning):
 			errs = append(errs, err)
 			continue
 		case sum.Status != phased.StatusRunning:

@@ -339,3 +339,25 @@ func TestLive(t *testing.T) {
 		t.Errorf("live after its death: %v", got)
 	}
 }
+
+// TestLiveAndUnreadable has runs of a newer phased in the directory: a dead one
+// keeps nobody from running, a live one is told.
+func TestLiveAndUnreadable(t *testing.T) {
+	s := openStore(t, Options{})
+	line := []byte(seal(`{"v":2,"run":"` + testID(1) + `"`))
+	put(t, s, testID(1), line)
+	if err := os.Link(s.RunFile(testID(1)), s.path(openDir, testID(1))); err != nil {
+		t.Fatal(err)
+	}
+	if live, err := s.Live("/x"); err != nil || len(live) > 0 {
+		t.Errorf("dead: %v, %v", live, err)
+	}
+	w := begin(t, s, testID(2))
+	if err := os.WriteFile(w.path, line, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var newer *phased.NewerVersionError
+	if live, err := s.Live("/x"); !errors.As(err, &newer) || len(live) > 0 {
+		t.Errorf("live: %v, %v", live, err)
+	}
+}

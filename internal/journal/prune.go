@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"phased/internal/phased"
 )
 
@@ -99,16 +101,25 @@ func (s *Store) weigh() ([]stored, error) {
 	if err != nil && !s.readOnly {
 		return nil, err
 	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	dir, err := os.Open(s.path(runsDir))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
 	runs := make([]stored, 0, len(ids))
 	for _, id := range ids {
-		info, err := os.Lstat(s.RunFile(id))
+		var st unix.Stat_t
+		err := unix.Fstatat(int(dir.Fd()), id+suffix, &st, unix.AT_SYMLINK_NOFOLLOW)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot look at run file %s: %w", s.RunFile(id), err)
 		}
-		r := stored{Summary: phased.Summary{ID: id}, size: info.Size(), ended: info.ModTime()}
+		r := stored{Summary: phased.Summary{ID: id}, size: st.Size, ended: time.Unix(st.Mtim.Unix())}
 		if slices.Contains(failures, id) {
 			r.size += treeSize(s.path(failuresDir, id))
 		}
