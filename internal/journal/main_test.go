@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -167,11 +166,4 @@ func childOrphans() {
 	_, more := run("30-c\xff", `setsid sleep 4000 >/dev/null & echo $!`, 1)
 	must(json.NewEncoder(os.Stdout).Encode([][]string{append(orphans, more[1]), service[1:]}))
 	select {}
-}
-
-// ignoreSizeSignal keeps SIGXFSZ from ending the test.
-func ignoreSizeSignal(t *testing.T) {
-	c := make(chan os.Signal, 16)
-	signal.Notify(c, syscall.SIGXFSZ)
-	t.Cleanup(func() { signal.Stop(c) })
 }

@@ -15,7 +15,11 @@ import (
 // process went, or is being written now.
 var errTorn = errors.New("torn last line")
 
-const chunk = 256 << 10
+// How much is read at a time: little at first, as most files are small.
+const (
+	firstChunk = 16 << 10
+	mostChunk  = 256 << 10
+)
 
 // reader reads the lines of one run file, in order.
 type reader struct {
@@ -24,16 +28,18 @@ type reader struct {
 	run  string // run id that every line must have
 
 	limit int64  // nothing is read from there on
+	max   int    // longest line, in bytes
 	off   int64  // where the next line starts: the end of the last good one
 	line  int    // number of the last line taken
 	seq   uint64 // of the last record
 	hole  bool   // a bad line was passed over: a gap in seq is no news
 	buf   []byte // what the file has from off on, as far as it was read
 	mem   []byte // what buf is a part of
+	chunk int    // how much was read last
 }
 
 func newReader(file io.ReaderAt, name, run string) *reader {
-	return &reader{file: file, name: name, run: run, limit: math.MaxInt64}
+	return &reader{file: file, name: name, run: run, limit: math.MaxInt64, max: maxLine}
 }
 
 // next returns the next record. The error is io.EOF at the end of the file,
@@ -112,11 +118,11 @@ func (r *reader) skip(n int) {
 func (r *reader) take() ([]byte, error) {
 	seen := 0
 	for {
-		if i := bytes.IndexByte(r.buf[seen:], '\n'); i >= 0 && seen+i < maxLine {
+		if i := bytes.IndexByte(r.buf[seen:], '\n'); i >= 0 && seen+i < r.max {
 			return r.buf[:seen+i], nil
 		}
 		seen = len(r.buf)
-		if seen >= maxLine {
+		if seen >= r.max {
 			return nil, r.overlong()
 		}
 		n, err := r.fill()
@@ -149,7 +155,8 @@ func (r *reader) more(n int) (bool, error) {
 // fill reads what comes after buf and returns how much.
 func (r *reader) fill() (int, error) {
 	at := r.off + int64(len(r.buf))
-	want := min(int64(max(chunk, len(r.buf))), r.limit-at)
+	r.chunk = min(max(2*r.chunk, firstChunk), mostChunk)
+	want := min(int64(max(r.chunk, len(r.buf))), r.limit-at)
 	if want <= 0 {
 		return 0, nil
 	}
@@ -167,7 +174,7 @@ func (r *reader) fill() (int, error) {
 	return 0, fmt.Errorf("cannot read run file %s: %w", r.name, err)
 }
 
-// overlong passes over a line that is longer than maxLine, without keeping it.
+// overlong passes over a line that is longer than max, without keeping it.
 func (r *reader) overlong() error {
 	start := r.off
 	for {
@@ -175,7 +182,7 @@ func (r *reader) overlong() error {
 		if i := bytes.IndexByte(r.buf, '\n'); i >= 0 {
 			r.skip(i + 1)
 			r.hole = true
-			return r.corrupt(fmt.Sprintf("it is longer than %d bytes", maxLine))
+			return r.corrupt(fmt.Sprintf("it is longer than %d bytes", r.max))
 		}
 		r.off += int64(n)
 		r.buf = r.buf[:0]
