@@ -65,7 +65,7 @@ func Parse(file string, data []byte) (*Settings, error) {
 	doc := d.document(data)
 	s := Default()
 	s.File, s.lines = file, d.lines
-	if doc != nil && len(d.errs) == 0 {
+	if doc != nil {
 		d.settings(s, doc)
 	}
 	if len(d.errs) > 0 {

@@ -100,6 +100,24 @@ func TestCheckContents(t *testing.T) {
 	}
 }
 
+// The second parser is kept from what would overflow its stack.
+func TestParserBounds(t *testing.T) {
+	for _, c := range []struct {
+		content string
+		parsed  bool
+	}{
+		{strings.Repeat("$(", maxNesting), true},
+		{strings.Repeat("$(", maxNesting+1), false},
+		{strings.Repeat(": [x] {y}\n", maxNesting) + "if", true},
+		{strings.Repeat("#\n", maxParse/2-1) + "if", true},
+		{strings.Repeat("#\n", maxParse/2) + "if", false},
+	} {
+		if got := parseShell([]byte(c.content), "bash"); (got != nil) != c.parsed {
+			t.Errorf("%.20q..., %d bytes: %+v", c.content, len(c.content), got)
+		}
+	}
+}
+
 // told demands that each finding says something and has a cure.
 func told(t *testing.T, found []Finding) {
 	t.Helper()

@@ -94,8 +94,9 @@ func explain(ph phased.PlannedPhase, name string) (Explanation, bool) {
 	x.Of = len(hooks)
 	var counts *phased.Entry
 	for i, e := range ph.Entries {
-		if string(e.Name) == name && (counts == nil || loses(*counts)) {
-			counts = &ph.Entries[i]
+		if string(e.Name) == name {
+			counts = &ph.Entries[i] // those that lose their name to it stand behind it
+			break
 		}
 	}
 	if counts == nil {

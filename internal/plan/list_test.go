@@ -308,6 +308,15 @@ func checkAgainstTrees(r *rapid.T, roots []string, ph phased.PlannedPhase) {
 		running[e.Name] = true
 		hooks = append(hooks, string(e.Name))
 	}
+	skipped := ph.Entries[len(hooks):]
+	if !slices.IsSortedFunc(skipped, func(a, b phased.Entry) int {
+		if a.Name == b.Name { // the highest root first
+			return slices.Index(roots, string(b.Root)) - slices.Index(roots, string(a.Root))
+		}
+		return strings.Compare(string(a.Name), string(b.Name))
+	}) {
+		r.Fatalf("what does not run is not in order: %+v", skipped)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		r.Fatalf("verdicts (-want +got):\n%s", diff)
 	}
