@@ -171,7 +171,7 @@ func exhaust(r *reader, run *phased.Run) (over bool, damage, err error) {
 	for {
 		rec, err := r.next()
 		switch {
-		case err == io.EOF || errors.Is(err, errTorn):
+		case errors.Is(err, io.EOF) || errors.Is(err, errTorn):
 			return over, damage, nil
 		case err != nil:
 			if _, ok := errors.AsType[*CorruptError](err); !ok {

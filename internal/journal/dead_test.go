@@ -194,12 +194,12 @@ func TestCloseDeadOddities(t *testing.T) {
 		"a marker without a run":       {nil, true, 0, false, 0, false},
 		"an empty file":                {&[]byte{}, true, 0, false, 0, false},
 		"an empty file, no marker":     {&[]byte{}, false, 0, false, 0, false},
-		"only a torn line":             {ptr(good[:30]), true, 0, false, 0, false},
+		"only a torn line":             {new(good[:30]), true, 0, false, 0, false},
 		"ended, died before unmarking": {&good, true, 0, true, 8, false},
 		"ended, no marker":             {&good, false, 0, true, 8, false},
 		"no marker":                    {&three, false, 1, true, 4, false},
 		"damaged":                      {&damaged, true, 1, true, 4, true},
-		"a file that is no record":     {ptr([]byte("hello\nyou\n")), true, 1, true, 1, true},
+		"a file that is no record":     {new([]byte("hello\nyou\n")), true, 1, true, 1, true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -240,8 +240,6 @@ func TestCloseDeadOddities(t *testing.T) {
 		})
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // TestOlderDeadRunsAreFound does not rely on the newest file.
 func TestOlderDeadRunsAreFound(t *testing.T) {

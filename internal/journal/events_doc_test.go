@@ -60,9 +60,11 @@ func eventsDocument(t *testing.T) string {
 		writeFields(t, &b, typ, &nested)
 	}
 	b.WriteString("\n## Parts\n\nObjects that stand in the fields above.\n")
-	for i := 0; i < len(nested); i++ { // grows
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", nested[i].Name(), src.doc(t, nested[i].Name(), nested[i].Name()))
-		writeFields(t, &b, nested[i], &nested)
+	for written := 0; written < len(nested); { // writing one may find more
+		typ := nested[written]
+		written++
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", typ.Name(), src.doc(t, typ.Name(), typ.Name()))
+		writeFields(t, &b, typ, &nested)
 	}
 	b.WriteString("\n## Codes\n\nThese are frozen: a code never changes its meaning. New ones may come.\n")
 	for _, name := range []string{"Status", "Cause", "Verdict"} {
@@ -85,8 +87,7 @@ func writeFields(t *testing.T, b *strings.Builder, typ reflect.Type, nested *[]r
 	b.WriteString("| field | type | |\n|---|---|---|\n")
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
-		for i := range typ.NumField() {
-			f := typ.Field(i)
+		for f := range typ.Fields() {
 			if f.Anonymous {
 				walk(f.Type)
 				continue

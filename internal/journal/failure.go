@@ -109,7 +109,7 @@ func extract(r *reader, run *phased.Run, f phased.Failure, log io.Writer) error 
 	w := bufio.NewWriterSize(log, 64<<10)
 	for {
 		rec, err := r.next()
-		if err == io.EOF || errors.Is(err, errTorn) {
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
 			return w.Flush()
 		}
 		if err != nil {

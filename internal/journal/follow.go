@@ -36,7 +36,7 @@ func (w *Writer) Follow(ctx context.Context, after uint64) iter.Seq2[phased.Even
 			over := w.last || w.closed
 			w.mu.Unlock()
 			read := time.Now()
-			if end, err := pass(ctx, r, after, yield); end || over || err != nil {
+			if end := pass(ctx, r, after, yield); end || over {
 				return
 			}
 			if err := w.await(ctx, r.limit, read); err != nil {
@@ -83,14 +83,14 @@ func (w *Writer) await(ctx context.Context, size int64, read time.Time) error {
 // pass yields what the file has now of the events after seq. It reports whether
 // the following is over: the final event was there, the consumer wants no more,
 // or an error was yielded.
-func pass(ctx context.Context, r *reader, after uint64, yield func(phased.Event, error) bool) (bool, error) {
+func pass(ctx context.Context, r *reader, after uint64, yield func(phased.Event, error) bool) bool {
 	for {
 		rec, err := r.next()
-		if err == io.EOF || errors.Is(err, errTorn) {
-			return false, nil
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
+			return false
 		}
 		if err == nil {
-			err = ctx.Err()
+			err = context.Cause(ctx)
 		}
 		var e phased.Event
 		closing := rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted
@@ -99,13 +99,13 @@ func pass(ctx context.Context, r *reader, after uint64, yield func(phased.Event,
 		}
 		if err != nil {
 			yield(phased.Event{}, err)
-			return true, err
+			return true
 		}
 		if rec.seq > after && !yield(e, nil) {
-			return true, nil
+			return true
 		}
 		if closing {
-			return true, nil
+			return true
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[p
 		t := time.NewTicker(poll)
 		defer t.Stop()
 		for {
-			if end, _ := pass(ctx, r, after, yield); end {
+			if pass(ctx, r, after, yield) {
 				return
 			}
 			live, err := locked(f)
@@ -173,11 +173,11 @@ func (s *Store) Output(ctx context.Context, id, phase string, hook phased.Text) 
 		r := newReader(f, f.Name(), id)
 		for {
 			rec, err := r.next()
-			if err == io.EOF || errors.Is(err, errTorn) {
+			if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
 				return
 			}
 			if err == nil {
-				err = ctx.Err()
+				err = context.Cause(ctx)
 			}
 			var e phased.Event
 			if err == nil && rec.kind == phased.KindHookOutput {

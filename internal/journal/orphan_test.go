@@ -185,8 +185,10 @@ func TestOrphansAreTheHooksOwn(t *testing.T) {
 		{"older than the run", with(deadRun(t, pid, false), func(r *phased.Run) { r.Start.PidStart = 1 << 60 }), nil},
 		{"another run's group", with(deadRun(t, lpid, false), func(r *phased.Run) { r.Phases[0].Hooks[0].Hook = "x"; r.ID = testID(3) }), []int{lpid, lkid}},
 		{"an unrecorded hook's", with(deadRun(t, pid, false), func(r *phased.Run) { r.Phases[0].Hooks = nil }), []int{npid, nkid, nleft}},
-		{"two runs", append(with(deadRun(t, pid, false), same), with(deadRun(t, lpid, false), func(r *phased.Run) { r.ID = testID(2) })...),
-			[]int{pid, kid, left, npid, nkid, nleft, lpid, lkid, lleft}},
+		{
+			"two runs", append(with(deadRun(t, pid, false), same), with(deadRun(t, lpid, false), func(r *phased.Run) { r.ID = testID(2) })...),
+			[]int{pid, kid, left, npid, nkid, nleft, lpid, lkid, lleft},
+		},
 		{"none", nil, nil},
 	}
 	for _, c := range cases {

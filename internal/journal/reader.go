@@ -69,8 +69,7 @@ func (r *reader) next() (record, error) {
 	}
 	rec, err := parse(line)
 	if err != nil {
-		var newer *phased.NewerVersionError
-		if errors.As(err, &newer) {
+		if _, ok := errors.AsType[*phased.NewerVersionError](err); ok {
 			return record{}, r.refuse(err)
 		}
 		r.skip(len(line) + 1)

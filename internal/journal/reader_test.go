@@ -217,7 +217,7 @@ func TestWrongOrderIsDamage(t *testing.T) {
 	errs := 0
 	for {
 		rec, err := r.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -269,7 +269,7 @@ func TestUnknownKindsStay(t *testing.T) {
 	head := `{"v":1,"run":"` + id + `","seq":1,"t":"2026-01-02T03:04:05Z","mono":5,`
 	for _, rest := range []string{`"kind":"run.dreamt","data":{"a": "<&>"}`, `"new":1,"kind":"run.dreamt","data":{"a": "<&>"}`, `"kind":"run.dreamt","data":{"a": "<&>"},"new":[]`} {
 		events, err := read([]byte(seal(head+rest)), id)
-		if err != io.EOF || len(events) != 1 {
+		if !errors.Is(err, io.EOF) || len(events) != 1 {
 			t.Fatalf("%d events, %v", len(events), err)
 		}
 		u, ok := events[0].Data.(phased.Unknown)

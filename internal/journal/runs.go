@@ -122,7 +122,7 @@ func (l *look) first(f *os.File, sum *phased.Summary) error {
 		l.head = make([]byte, lookSize)
 	}
 	n, err := f.ReadAt(l.head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("cannot read run file: %w", err)
 	}
 	line := l.head[:n]
@@ -165,7 +165,7 @@ func (l *look) first(f *os.File, sum *phased.Summary) error {
 }
 
 func ignoreTorn(err error) error {
-	if err == io.EOF || errors.Is(err, errTorn) {
+	if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
 		return nil
 	}
 	return err
@@ -184,15 +184,12 @@ func (l *look) last(f *os.File, sum *phased.Summary) (bool, error) {
 			l.tail = make([]byte, want)
 		}
 		n, err := f.ReadAt(l.tail[:want], size-want)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return false, fmt.Errorf("cannot read run file: %w", err)
 		}
 		if line := lastSound(l.tail[:n], want == size); line != nil {
 			rec, err := parse(line)
-			if err != nil {
-				return false, nil // Run tells
-			}
-			return summarize(rec, sum), nil
+			return err == nil && summarize(rec, sum), nil // what is wrong, Run tells
 		}
 		if want == size || want > maxLine {
 			return false, nil
@@ -290,7 +287,7 @@ var ErrAmbiguous = errors.New("ambiguous run")
 
 // Resolve returns the full id of "last", -1 (the same), -2 (the one before), a
 // full id, or a prefix that only one run has; upper and lower case are the same.
-func (s *Store) Resolve(ctx context.Context, ref string) (string, error) {
+func (s *Store) Resolve(_ context.Context, ref string) (string, error) {
 	ids, err := s.ids()
 	if err != nil {
 		return "", err

@@ -57,8 +57,19 @@ func (u Unknown) Kind() Kind { return u.Name }
 // table from which the documentation is made.
 func Payloads() []Payload {
 	return []Payload{
-		RunStarted{}, PhaseStarted{}, HookStarted{}, HookOutput{}, HookCut{}, HookSignalled{}, HookFinished{},
-		PhaseFinished{}, RunFailed{}, RunStopping{}, RunWarning{}, RunFinished{}, RunInterrupted{},
+		RunStarted{},
+		PhaseStarted{},
+		HookStarted{},
+		HookOutput{},
+		HookCut{},
+		HookSignalled{},
+		HookFinished{},
+		PhaseFinished{},
+		RunFailed{},
+		RunStopping{},
+		RunWarning{},
+		RunFinished{},
+		RunInterrupted{},
 	}
 }
 

@@ -80,8 +80,7 @@ func SignalName(s syscall.Signal) string {
 // because its context ended by the cause: a *Timeout, a *StopRequest, or
 // anything else, which counts as a stop by SIGTERM.
 func ExitByCause(cause error) Exit {
-	var t *Timeout
-	if errors.As(cause, &t) {
+	if t, ok := errors.AsType[*Timeout](cause); ok {
 		return Exit{Cause: CauseTimeout, Status: 124, Message: t.Error()}
 	}
 	s := &StopRequest{Signal: syscall.SIGTERM}

@@ -19,11 +19,20 @@ func someEvent(t *rapid.T, seq uint64) Event {
 	exit := Exit{Cause: rapid.SampledFrom([]Cause{CauseOK, CauseExit, CauseTimeout, ""}).Draw(t, "cause")}
 	failure := Failure{Phase: phase, Hook: hook, Exit: exit}
 	data := rapid.SampledFrom([]Payload{
-		RunStarted{Lifecycle: phase}, PhaseStarted{Phase: phase, Failure: phase == "error"},
-		HookStarted{Phase: phase, Hook: hook}, HookOutput{Phase: phase, Hook: hook}, HookCut{Phase: phase, Hook: hook, Dropped: 5},
-		HookSignalled{Phase: phase, Hook: hook}, HookFinished{Phase: phase, Hook: hook, Exit: exit},
-		PhaseFinished{Phase: phase, Status: status}, RunFailed{failure}, RunStopping{}, RunWarning{Message: phase},
-		RunFinished{Status: status, Failure: &failure}, RunInterrupted{ClosedBy: "x"}, Unknown{Name: "hook.dreamt"},
+		RunStarted{Lifecycle: phase},
+		PhaseStarted{Phase: phase, Failure: phase == "error"},
+		HookStarted{Phase: phase, Hook: hook},
+		HookOutput{Phase: phase, Hook: hook},
+		HookCut{Phase: phase, Hook: hook, Dropped: 5},
+		HookSignalled{Phase: phase, Hook: hook},
+		HookFinished{Phase: phase, Hook: hook, Exit: exit},
+		PhaseFinished{Phase: phase, Status: status},
+		RunFailed{failure},
+		RunStopping{},
+		RunWarning{Message: phase},
+		RunFinished{Status: status, Failure: &failure},
+		RunInterrupted{ClosedBy: "x"},
+		Unknown{Name: "hook.dreamt"},
 	}).Draw(t, "data")
 	return Event{Run: "R", Seq: seq, Time: time.Unix(int64(seq), 0).UTC(), Mono: time.Duration(seq), Data: data}
 }
