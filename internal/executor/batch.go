@@ -81,32 +81,61 @@ func (b *batch) due() time.Time {
 // flush sends the batch out. Unless it is the last one, the beginning of a
 // character at its end waits for the rest: half a character is no text.
 func (b *batch) flush(last bool, now time.Time) {
-	if len(b.buf) == 0 {
-		return
-	}
 	held := 0
 	if !last {
-		held = partial(b.buf[len(b.buf)-min(len(b.buf), b.segs[len(b.segs)-1].n):])
-		if held == len(b.buf) {
-			held = 0 // it has waited once
-		}
+		held = b.partial()
+	}
+	if held == len(b.buf) {
+		held = 0 // it has waited once
+	}
+	b.send(len(b.buf) - held)
+	b.since = now
+}
+
+// border sends the batch out, but for the beginning of a character at its end,
+// which it returns; the bytes are valid until the next call.
+func (b *batch) border() (stream int, rest []byte) {
+	if held := b.partial(); held > 0 {
+		stream = b.segs[len(b.segs)-1].stream
+		b.send(len(b.buf) - held)
+		rest = b.buf
+		b.buf, b.segs = b.buf[:0], b.segs[:0]
+		return stream, rest
+	}
+	b.send(len(b.buf))
+	return 0, nil
+}
+
+// send sends the first n bytes out.
+func (b *batch) send(n int) {
+	if n == 0 {
+		return
 	}
 	b.parts = b.parts[:0]
-	at, end := 0, len(b.buf)-held
-	for _, s := range b.segs {
-		if n := min(s.n, end-at); n > 0 {
-			b.parts = append(b.parts, phased.Part{Stream: stream(s.stream), Bytes: b.buf[at : at+n]})
-			at += n
-		}
+	at := 0
+	for at < n {
+		s := &b.segs[len(b.parts)]
+		k := min(s.n, n-at)
+		b.parts = append(b.parts, phased.Part{Stream: stream(s.stream), Bytes: b.buf[at : at+k]})
+		at += k
+		s.n -= k
 	}
 	b.emit(b.parts)
-	final := b.segs[len(b.segs)-1].stream
-	b.buf = b.buf[:copy(b.buf, b.buf[end:])]
-	b.segs = b.segs[:0]
-	if held > 0 {
-		b.segs = append(b.segs, segment{final, held})
-		b.since = now
+	done := len(b.parts)
+	if b.segs[done-1].n > 0 {
+		done--
 	}
+	b.segs = b.segs[:copy(b.segs, b.segs[done:])]
+	b.buf = b.buf[:copy(b.buf, b.buf[n:])]
+}
+
+// partial returns how many bytes at the end begin a character that is not
+// complete yet.
+func (b *batch) partial() int {
+	if len(b.segs) == 0 {
+		return 0
+	}
+	return partial(b.buf[len(b.buf)-b.segs[len(b.segs)-1].n:])
 }
 
 // partial returns how many bytes at the end of p begin a character of UTF-8 that

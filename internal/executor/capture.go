@@ -119,6 +119,9 @@ func (c *capture) read(i int, now time.Time) bool {
 	if c.live > 0 {
 		c.live -= int64(n)
 		c.batch.took(i, n, now)
+		if c.live == 0 {
+			c.tail.add(c.batch.border())
+		}
 	} else {
 		c.tail.took(i, n)
 	}

@@ -22,6 +22,9 @@ const (
 	// first and at most.
 	rescanFirst = 5 * time.Millisecond
 	rescanLast  = 250 * time.Millisecond
+	// maxDoubts is how often nothing may be found of an ended hook's tree,
+	// without being sure of it, before it is searched as for a kill.
+	maxDoubts = 20
 )
 
 // job is one hook while it runs.
@@ -46,6 +49,7 @@ type job struct {
 	killAt time.Time
 	scanAt time.Time
 	pause  time.Duration // until the next look at the tree
+	doubts int           // looks that found nothing, and were not sure
 }
 
 // ending is how a hook is ended, and what its Exit then says.
@@ -229,17 +233,31 @@ func (j *job) step(ctx context.Context, now time.Time) bool {
 	if !j.killed && (j.p.killNow() || !now.Before(j.killAt)) {
 		j.kill()
 	}
-	if !j.killed && !now.Before(j.scanAt) {
-		// Also while the hook's own process lives: what it forks now is
-		// handed on to init when it ends, and would not be found then.
-		members, err := j.tree.alive()
-		if j.gone && (err != nil || len(members) == 0) {
-			return true
-		}
-		j.scanAt = now.Add(j.pause)
-		j.pause = min(2*j.pause, rescanLast)
+	if !j.killed && !now.Before(j.scanAt) && j.look(now) {
+		return true
 	}
 	return j.gone && j.killed
+}
+
+// look looks whether the tree that was told to end is gone, and reports so.
+func (j *job) look(now time.Time) bool {
+	// Also while the hook's own process lives: what it forks now is handed on
+	// to init when it ends, and would not be found then.
+	clear(j.tree.old) // a pid may have been given out again
+	members, sure, err := j.tree.scan()
+	j.scanAt = now.Add(j.pause)
+	if !j.gone || len(members) > 0 {
+		j.pause = min(2*j.pause, rescanLast)
+		return false
+	}
+	if sure || err != nil {
+		return true
+	}
+	// Something keeps forking, of this hook or not. A thorough search tells.
+	if j.doubts++; j.doubts == maxDoubts {
+		j.kill()
+	}
+	return false
 }
 
 // terminate asks the tree to end, where it has a grace to do so.

@@ -53,7 +53,7 @@ func (l *leftovers) add(h phased.Hook, sink phased.Sink, c *capture) error {
 	o := &leftover{sink: sink, hook: h, fds: c.fds, tees: c.tees}
 	for i, t := range o.tees {
 		if t != nil { // its state is the goroutine's
-			o.tees[i] = &tee{fd: t.fd, chunk: t.chunk, dead: t.dead}
+			o.tees[i] = &tee{fd: t.fd, own: t.own, plain: t.plain, dead: t.dead}
 		}
 	}
 	o.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }

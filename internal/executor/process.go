@@ -143,6 +143,12 @@ func (p *Process) leave() {
 func (p *Process) Close() error {
 	p.leave()
 	err := p.left.close(p.DrainCommand)
+	for i, t := range p.cap.tees {
+		if t != nil {
+			t.close()
+			p.cap.tees[i] = nil
+		}
+	}
 	if p.wake != nil {
 		p.wake.close()
 		p.wake = nil

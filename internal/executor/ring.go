@@ -61,6 +61,15 @@ func (r *ring) took(stream, n int) {
 	}
 }
 
+// add copies bytes of the stream into the ring.
+func (r *ring) add(stream int, p []byte) {
+	for len(p) > 0 {
+		n := copy(r.room(), p)
+		r.took(stream, n)
+		p = p[n:]
+	}
+}
+
 // drop forgets the n oldest bytes.
 func (r *ring) drop(n int) {
 	r.kept -= n

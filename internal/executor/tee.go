@@ -2,41 +2,58 @@ package executor
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
+)
+
+const (
+	// teeChunk can be written to a pipe without blocking once a poll says that
+	// something can: PIPE_BUF.
+	teeChunk = 4096
+	teePause = 5 * time.Millisecond // before another try, where a poll is wrong about it
 )
 
 // tee copies output to a descriptor of phased's own. That it cannot be written
 // to hurts nobody: it is then left alone.
 type tee struct {
 	fd      int
-	chunk   int  // bytes that can be written without blocking once a poll says so; 0: any
+	own     bool // it was opened for this
+	plain   bool // a write does not wait for a reader
 	dead    bool // a write has failed
 	stalled bool // its reader has stopped reading, and the hook has to be ended: what does not go at once is dropped
 }
 
 func newTee(fd int) *tee {
-	t := &tee{fd: fd, chunk: 4096} // PIPE_BUF
-	switch d := describe(0, fd); d.Type {
+	t := &tee{fd: fd}
+	switch describe(0, fd).Type {
 	case "file", "null":
-		t.chunk = 0
-	case "terminal":
-		t.chunk = 256
+		t.plain = true
+		return t
+	}
+	// Another open file of the same pipe or terminal, which does not block.
+	// The one at hand must stay as it is: it is shared with other programs.
+	n, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		t.fd, t.own = n, true
 	}
 	return t
+}
+
+func (t *tee) close() {
+	if t.own {
+		unix.Close(t.fd)
+	}
 }
 
 // write writes all of p. As long as nothing interrupts, it waits for a slow
 // reader, as the hook itself would.
 func (t *tee) write(p []byte, w *wake, interrupted func() bool) {
-	for len(p) > 0 && !t.dead {
+	for len(p) > 0 && !t.dead && (t.plain || t.ready(w, interrupted)) {
 		n := len(p)
-		if t.chunk > 0 {
-			if !t.ready(w, interrupted) {
-				return
-			}
-			n = min(n, t.chunk)
+		if !t.plain && !t.own {
+			n = min(n, teeChunk)
 		}
 		// Not os.File.Write: for descriptors 1 and 2 it ends the process with
 		// SIGPIPE where the reader has gone.
@@ -44,7 +61,13 @@ func (t *tee) write(p []byte, w *wake, interrupted func() bool) {
 		switch {
 		case err == nil:
 			p = p[n:]
-		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			if t.stalled {
+				return
+			}
+			time.Sleep(teePause)
+			t.stalled = interrupted()
 		default:
 			t.dead = true
 		}

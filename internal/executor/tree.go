@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -13,8 +14,13 @@ import (
 
 const (
 	killRounds   = 50                     // how often a tree that keeps forking is killed again
+	unsureRounds = 10                     // how often it is killed again where nothing of it is seen
 	freezeRounds = 50                     // how often it is looked for before each kill
-	killWait     = 100 * time.Millisecond // for the killed to end, a round
+	freezePause  = 200 * time.Microsecond // for the others to get on
+	// youth is the age up to which a process without an environment may be
+	// about to start its first program.
+	youth    = time.Second
+	killWait = 100 * time.Millisecond // for the killed to end, a round
 )
 
 // tree is a hook with all the processes that belong to it. What was once seen
@@ -31,13 +37,17 @@ type tree struct {
 	// marks are entries of the environment by which members are recognised that
 	// have left everything else; none: not at all.
 	marks []string
-	known map[int]uint64
+	known map[int]uint64 // members, by pid, with their start time
+	// old are pids of processes that are older than the hook, and need not be
+	// read again; unclear are processes that a scan could not judge.
+	old     map[int]bool
+	unclear map[int]uint64
 }
 
 // newTree returns the tree of a started hook. Without a marker and a group of
 // its own only descendants belong to it, as with the originals.
 func newTree(h phased.Hook, pid, pidfd int, start uint64, group bool, marker string) *tree {
-	t := &tree{pid: pid, pidfd: pidfd, start: start, group: group, wide: group || marker != "", known: map[int]uint64{}}
+	t := &tree{pid: pid, pidfd: pidfd, start: start, group: group, wide: group || marker != "", known: map[int]uint64{}, old: map[int]bool{}, unclear: map[int]uint64{}}
 	if marker != "" {
 		t.marks = []string{marker, "PHASED_PHASE=" + h.Phase, "PHASED_HOOK=" + string(h.Name)}
 	}
@@ -46,7 +56,7 @@ func newTree(h phased.Hook, pid, pidfd int, start uint64, group bool, marker str
 
 // members returns those of all that belong to the tree, the hook first and
 // parents before children, and remembers them.
-func (t *tree) members(all []proc.Stat, marked func(pid int) bool) []proc.Stat {
+func (t *tree) members(all []proc.Stat, marked func(proc.Stat) bool) []proc.Stat {
 	self := os.Getpid()
 	in := make(map[int]bool)
 	starts := make(map[int]uint64, len(all))
@@ -82,7 +92,7 @@ func (t *tree) members(all []proc.Stat, marked func(pid int) bool) []proc.Stat {
 			}
 		}
 		for _, s := range all {
-			if !in[s.Pid] && (t.led(s, starts) || marked != nil && s.Start >= t.start && marked(s.Pid)) {
+			if !in[s.Pid] && (t.led(s, starts) || marked != nil && s.Start >= t.start && marked(s)) {
 				add(s)
 			}
 		}
@@ -111,24 +121,68 @@ func (t *tree) led(s proc.Stat, starts map[int]uint64) bool {
 	return false
 }
 
-// alive returns the members that run.
-func (t *tree) alive() ([]proc.Stat, error) {
-	all, err := proc.All()
+// scan returns the members that run. It is sure that there are no others unless
+// one of those that it looked at may have forked another behind its back: it
+// ended meanwhile, or had no environment to be seen, as a process has for a
+// moment that starts a program.
+func (t *tree) scan() (members []proc.Stat, sure bool, err error) {
+	wanted := 0
+	all, err := proc.Some(func(pid int) bool {
+		if t.old[pid] {
+			return false
+		}
+		wanted++
+		return true
+	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var marked func(int) bool
+	sure = wanted == len(all)
+	youngest := young()
+	doubt := func(s proc.Stat, always bool) {
+		if always || t.unclear[s.Pid] != s.Start { // a second time, it is as it is
+			t.unclear[s.Pid] = s.Start
+			sure = false
+		}
+	}
+	for _, s := range all {
+		if s.Start < t.start {
+			t.old[s.Pid] = true
+		} else if s.Ended() {
+			doubt(s, false)
+		}
+	}
+	var marked func(proc.Stat) bool
 	if len(t.marks) > 0 {
-		marked = func(pid int) bool { return proc.HasEnv(pid, t.marks...) }
+		marked = func(s proc.Stat) bool {
+			if s.Ended() {
+				return false
+			}
+			has, known := proc.HasEnv(s.Pid, t.marks...)
+			if !known {
+				doubt(s, s.Start >= youngest)
+			}
+			return has
+		}
 	}
-	return slices.DeleteFunc(t.members(all, marked), proc.Stat.Ended), nil
+	return slices.DeleteFunc(t.members(all, marked), proc.Stat.Ended), sure, nil
+}
+
+// young returns the start time of processes that are as old as youth.
+func young() uint64 {
+	const tick = time.Second / 100 // of start times, on every architecture
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+		return math.MaxUint64
+	}
+	return uint64(max(0, time.Duration(now.Nano())-youth) / tick)
 }
 
 // signal sends the signal to the tree, the hook first, and returns to how many
 // processes. What is forked meanwhile does not get it: a hook that cleans up
 // when it is told to end needs its commands alive.
 func (t *tree) signal(sig unix.Signal) int {
-	members, err := t.alive()
+	members, _, err := t.scan()
 	if err != nil { // no /proc: the hook itself at least
 		members = nil
 		_ = unix.PidfdSendSignal(t.pidfd, sig, nil, 0) // it may just have ended
@@ -163,12 +217,14 @@ func (t *tree) kill() (int, []proc.Stat) {
 	defer unix.PidfdSendSignal(t.pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // whatever /proc says, the hook itself
 	killed := make(map[int]uint64)
 	var left []proc.Stat
-	for range killRounds {
-		held := t.freeze()
-		var err error
-		if left, err = t.alive(); err != nil || len(left) == 0 {
+	for round := range killRounds {
+		held, members, sure := t.freeze()
+		if left = members; len(left) == 0 {
 			release(held)
-			return len(killed), nil
+			if sure || round == unsureRounds {
+				return len(killed), nil
+			}
+			continue
 		}
 		if t.group {
 			_ = unix.Kill(-t.pid, unix.SIGKILL) // nobody left is no error
@@ -193,30 +249,33 @@ func (t *tree) kill() (int, []proc.Stat) {
 // there was none to be had.
 type frozen map[int]int
 
-// freeze stops all members, until no pass finds new ones.
-func (t *tree) freeze() frozen {
-	held := make(frozen)
+// freeze stops all members, until no pass finds new ones, and returns them.
+// It is not sure of them where something kept forking all the while.
+func (t *tree) freeze() (held frozen, members []proc.Stat, sure bool) {
+	held = make(frozen)
+	clear(t.old) // a pid may have been given out again
 	for range freezeRounds {
 		if t.group {
 			_ = unix.Kill(-t.pid, unix.SIGSTOP) // nobody left is no error
 		}
-		members, err := t.alive()
-		fresh := false
+		var err error
+		members, sure, err = t.scan()
 		for _, s := range members {
 			if _, ok := held[s.Pid]; ok {
 				continue
 			}
-			fresh = true
+			sure = false
 			if fd, err := open(s); err == nil {
 				held[s.Pid] = fd
 				_ = sendTo(fd, s, unix.SIGSTOP) // what cannot be stopped may still be killed
 			}
 		}
-		if err != nil || !fresh {
+		if err != nil || sure {
 			break
 		}
+		time.Sleep(freezePause)
 	}
-	return held
+	return held, members, sure
 }
 
 func release(held frozen) {

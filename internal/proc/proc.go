@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,10 +81,16 @@ func BootID() string {
 	return strings.TrimSpace(string(p))
 }
 
-// All returns the stat of every process that can be seen, zombies included.
-// Processes that end meanwhile are left out. The list is no snapshot: a process
-// that is forked while it is made may be missing.
+// All returns the stat of every process that can be seen, zombies included,
+// those of high pids first. Processes that end meanwhile are left out. The list
+// is no snapshot: a process that is forked while it is made may be missing.
 func All() ([]Stat, error) {
+	return Some(func(int) bool { return true })
+}
+
+// Some is All for those pids only that are wanted. Of a pid that was wanted and
+// is not in the list, the process ended meanwhile.
+func Some(want func(pid int) bool) ([]Stat, error) {
 	d, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
@@ -94,9 +101,11 @@ func All() ([]Stat, error) {
 		return nil, err
 	}
 	all := make([]Stat, 0, len(names))
-	for _, n := range names {
+	// The kernel lists by pid. High pids are mostly the youngest, and the
+	// soonest gone.
+	for _, n := range slices.Backward(names) {
 		pid, err := strconv.Atoi(n)
-		if err != nil {
+		if err != nil || !want(pid) {
 			continue
 		}
 		if s, err := Read(pid); err == nil {
@@ -117,18 +126,28 @@ func Environ(pid int) []string {
 }
 
 // HasEnv reports whether the environment that the process was started with
-// holds every one of the entries, each NAME=value. False where it cannot be
-// read, or where no entry is asked for.
-func HasEnv(pid int, entries ...string) bool {
-	return len(entries) > 0 && holds(environ(pid), entries)
+// holds every one of the entries, each NAME=value. It is not known where the
+// environment is empty or cannot be read: also while the process starts a
+// program, for a moment.
+func HasEnv(pid int, entries ...string) (has, known bool) {
+	block := environ(pid)
+	return len(entries) > 0 && holds(block, entries), len(block) > 0
 }
 
+// environ reads the environment by a single read, if it can: between two of
+// them the process could start another program, and the second find nothing.
 func environ(pid int) []byte {
-	p, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return nil
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := readFile("/proc/"+strconv.Itoa(pid)+"/environ", buf)
+		if err != nil {
+			return nil
+		}
+		if n < len(buf) {
+			return buf[:n]
+		}
+		buf = make([]byte, 4*len(buf))
 	}
-	return p
 }
 
 // holds reports whether the block of NUL-ended entries has all of them, each as

@@ -161,6 +161,10 @@ func TestAllAndDescendants(t *testing.T) {
 			t.Errorf("process %d is missing", pid)
 		}
 	}
+	want := c.Process.Pid
+	if some, err := Some(func(pid int) bool { return pid == want }); err != nil || len(some) != 1 || some[0].Pid != want {
+		t.Errorf("Some: %+v, %v, expected the one process %d", some, err, want)
+	}
 	below := pids(Descendants(all, c.Process.Pid))
 	if len(below) != 1 {
 		t.Errorf("descendants of the shell: %v, expected its one subshell", below)
@@ -219,12 +223,18 @@ func TestEnviron(t *testing.T) {
 		{[]string{"B=x y", "z"}, false}, // pieces
 		{nil, false},
 	} {
-		if got := HasEnv(c.Process.Pid, tc.entries...); got != tc.want {
+		if got, known := HasEnv(c.Process.Pid, tc.entries...); got != tc.want || !known {
 			t.Errorf("HasEnv(%q) = %v, expected %v", tc.entries, got, tc.want)
 		}
 	}
-	if HasEnv(0, "A=1") || Environ(0) != nil {
-		t.Error("a process that does not exist has an environment")
+	big := []string{"A=1", "BIG=" + strings.Repeat("x", 100000), "Z=26"}
+	if diff := cmp.Diff(big, Environ(child(t, big, "echo; read x").Process.Pid)); diff != "" {
+		t.Errorf("a large environment (-want +got):\n%s", diff)
+	}
+	for _, pid := range []int{0, child(t, []string{}, "echo; read x").Process.Pid} {
+		if has, known := HasEnv(pid, "A=1"); has || known || Environ(pid) != nil {
+			t.Errorf("process %d has an environment", pid)
+		}
 	}
 }
 
