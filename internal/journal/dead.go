@@ -118,7 +118,7 @@ func (s *Store) live(id string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	return locked(f)
+	return s.locked(f)
 }
 
 // closeRun closes one run, unless it turns out to be live or to have ended. It
@@ -134,7 +134,7 @@ func (s *Store) closeRun(id, by string) (phased.Run, bool, error) {
 		return run, false, err
 	}
 	defer f.Close()
-	if live, err := locked(f); live || err != nil {
+	if live, err := s.locked(f); live || err != nil {
 		return run, false, err
 	}
 	r := newReader(f, f.Name(), id)

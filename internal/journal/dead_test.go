@@ -359,3 +359,24 @@ func TestLiveAndUnreadable(t *testing.T) {
 		t.Errorf("live: %v, %v", live, err)
 	}
 }
+
+// TestMarkerOfABeginningRunStays stands where a writer is between its marker
+// and its run file.
+func TestMarkerOfABeginningRunStays(t *testing.T) {
+	s := openStore(t, Options{})
+	f, err := s.create(s.path(openDir, testID(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := s.dropMarker(testID(1)); err != nil || !exists(f.Name()) {
+		t.Errorf("a locked marker was taken away: %v", err)
+	}
+	put(t, s, testID(2), nil)
+	if err := os.WriteFile(s.path(openDir, testID(2)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.dropMarker(testID(2)); err != nil || !exists(s.path(openDir, testID(2))) {
+		t.Errorf("the marker of a run file that has come was taken away: %v", err)
+	}
+}

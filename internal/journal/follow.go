@@ -126,7 +126,7 @@ func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[p
 			if pass(ctx, r, after, yield) {
 				return
 			}
-			live, err := locked(f)
+			live, err := s.locked(f)
 			if err != nil {
 				yield(phased.Event{}, err)
 				return

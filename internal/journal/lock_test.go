@@ -164,10 +164,14 @@ func TestHooksInheritNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}()
+	// As a child has them that was forked, and has not yet called exec.
+	forked := exec.Command("sleep", "4000")
+	forked.ExtraFiles = []*os.File{w.file, l.file}
+	if err := forked.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer kill(cmd)
+	defer kill(forked)
 	eventually(t, "it runs", func() bool { return strings.HasPrefix(proc.CommandLine(cmd.Process.Pid), "sleep") })
 	fds, err := os.ReadDir("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/fd")
 	if err != nil {

@@ -154,6 +154,12 @@ func TestPruneLeavesLiveRuns(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].ID != testID(0) || !exists(w.path) {
 		t.Errorf("%+v, %v", got, err)
 	}
+	if err := os.Remove(w.marker); err != nil { // by a hand that should not have
+		t.Fatal(err)
+	}
+	if got, err := s.Prune(t.Context(), Limits{Age: time.Hour}, false); err != nil || len(got) != 0 || !exists(w.path) {
+		t.Errorf("without its marker: %+v, %v", got, err)
+	}
 }
 
 func TestPruneReadOnly(t *testing.T) {

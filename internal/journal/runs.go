@@ -94,7 +94,7 @@ func (s *Store) summary(id string, l *look) (phased.Summary, error) {
 	if ended || (err != nil && !readable(err)) {
 		return sum, err
 	}
-	live, probe := locked(f)
+	live, probe := s.locked(f)
 	if probe != nil {
 		return sum, probe
 	}
@@ -252,7 +252,7 @@ func (s *Store) Run(ctx context.Context, id string) (phased.Run, error) {
 	if run.Status.Final() || (damage != nil && !readable(damage)) {
 		return run, damage
 	}
-	live, err := locked(f)
+	live, err := s.locked(f)
 	if err != nil || live {
 		return run, errors.Join(damage, err)
 	}

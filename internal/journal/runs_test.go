@@ -180,3 +180,58 @@ func TestLastFindsTheLastSoundLine(t *testing.T) {
 		}
 	}
 }
+
+// TestEndBeforeTheProbe has a run end between the last look at its file and the
+// probe of its lock: nobody may take it for a dead one.
+func TestEndBeforeTheProbe(t *testing.T) {
+	readers := map[string]func(s *Store, id string) (phased.Status, error){
+		"Run": func(s *Store, id string) (phased.Status, error) {
+			run, err := s.Run(t.Context(), id)
+			return run.Status, err
+		},
+		"Runs": func(s *Store, _ string) (phased.Status, error) {
+			runs, err := s.Runs(t.Context())
+			return runs[0].Status, err
+		},
+		"Follow": func(s *Store, id string) (phased.Status, error) {
+			var run phased.Run
+			for e, err := range s.Follow(t.Context(), id, 0) {
+				if err != nil {
+					return "", err
+				}
+				run.Apply(e)
+			}
+			return run.Status, nil
+		},
+		"CloseDead": func(s *Store, id string) (phased.Status, error) {
+			closed, err := s.CloseDead("x")
+			if len(closed) > 0 {
+				return "closed", err
+			}
+			run, err := s.Run(t.Context(), id)
+			return run.Status, err
+		},
+	}
+	for name, status := range readers {
+		s := openStore(t, Options{Durability: "run"})
+		id := testID(1)
+		w := begin(t, s, id)
+		events := goodRun(id, "/x")
+		if err := w.Append(events[:3]...); err != nil {
+			t.Fatal(err)
+		}
+		ended := false
+		s.locked = func(f *os.File) (bool, error) {
+			if !ended {
+				ended = true
+				if err := errors.Join(w.Append(events[3:]...), w.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+			return locked(f)
+		}
+		if got, err := status(s, id); err != nil || got != phased.StatusSucceeded || !ended {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+}

@@ -36,6 +36,9 @@ type Store struct {
 	readOnly bool
 	level    durability
 	group    int // of new run files; -1: as it comes
+	// locked tells whether a writer holds a run file. It is a field so that a
+	// test can let a run end just before.
+	locked func(*os.File) (bool, error)
 }
 
 var _ phased.Source = (*Store)(nil)
@@ -88,7 +91,7 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1, locked: locked}
 	if s.level, err = parseDurability(o.Durability); err != nil {
 		return nil, err
 	}

@@ -217,35 +217,66 @@ func TestBeginRefuses(t *testing.T) {
 }
 
 // TestProbesDoNotDisturb has readers probe as fast as they can while runs begin,
-// write and end.
+// write and end. None of them ever takes a run for a dead one.
 func TestProbesDoNotDisturb(t *testing.T) {
 	s := openStore(t, Options{Durability: "run"})
 	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan error)
-	for range 2 {
-		go func() {
-			for ctx.Err() == nil {
-				if _, err := s.Runs(context.Background()); err != nil {
-					stopped <- err
-					return
-				}
-				if _, err := s.Live(""); err != nil {
-					stopped <- err
-					return
+	probes := []func() error{
+		func() error {
+			runs, err := s.Runs(context.Background())
+			for _, r := range runs {
+				if r.Status == phased.StatusInterrupted {
+					err = fmt.Errorf("%s is listed as interrupted", r.ID)
 				}
 			}
-			stopped <- nil
+			return err
+		},
+		func() error { _, err := s.Live(""); return err },
+		func() error { // another writer's start
+			runs, err := s.CloseDead("test")
+			if len(runs) > 0 {
+				err = fmt.Errorf("closed %d runs", len(runs))
+			}
+			return err
+		},
+		func() error {
+			ids, err := s.ids()
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			run, err := s.Run(context.Background(), ids[0])
+			if run.Status == phased.StatusInterrupted {
+				err = fmt.Errorf("%s is read as interrupted", run.ID)
+			}
+			return err
+		},
+		func() error {
+			ids, err := s.ids()
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			var last phased.Event
+			for last, err = range s.Follow(context.Background(), ids[0], 0) {
+				if err != nil {
+					return err
+				}
+			}
+			if last.Data == nil || !last.Closing() {
+				err = fmt.Errorf("the following of %s ends after event %d", ids[0], last.Seq)
+			}
+			return err
+		},
+	}
+	stopped := make(chan error, len(probes))
+	for _, probe := range probes {
+		go func() {
+			var err error
+			for ctx.Err() == nil && err == nil {
+				err = probe()
+			}
+			stopped <- err
 		}()
 	}
-	go func() { // another writer's start, at the same time
-		for ctx.Err() == nil {
-			if runs, err := s.CloseDead("test"); err != nil || len(runs) > 0 {
-				stopped <- fmt.Errorf("closed %d runs: %v", len(runs), err)
-				return
-			}
-		}
-		stopped <- nil
-	}()
 	for i := range 60 {
 		id := testID(i)
 		w := begin(t, s, id)
@@ -262,7 +293,7 @@ func TestProbesDoNotDisturb(t *testing.T) {
 		}
 	}
 	cancel()
-	for range 3 {
+	for range probes {
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
