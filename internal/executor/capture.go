@@ -63,7 +63,7 @@ func (c *capture) open(sink phased.Sink, h phased.Hook) ([2]int, error) {
 	c.sink, c.hook = sink, h
 	c.full, c.count = [2]bool{}, [2]int64{}
 	c.live = c.limit / 2
-	c.tail.reset(int(c.limit - c.live))
+	c.tail.reset(int(c.limit-c.live), ringSlack)
 	c.batch.emit = func(parts []phased.Part) { c.sink.Output(c.hook, parts, false) }
 	for _, t := range c.tees {
 		if t != nil {

@@ -85,10 +85,9 @@ const ready = ": >$DIR/ready; "
 func endings() []behaviour {
 	return append([]behaviour{
 		notStarted("time limit before the start", timeout, exitBy(phased.CauseTimeout, 124, 0)),
-		notStarted("stop before the start", stopInt, exitBy(phased.CauseStopped, 130, 0)),
-		notStarted("deadline before the start", context.DeadlineExceeded, exitBy(phased.CauseTimeout, 124, 0)),
-		notStarted("cancelled before the start", context.Canceled, exitBy(phased.CauseStopped, 143, 0)),
-		{name: "killed before the start", body: "echo ran", want: exitBy(phased.CauseStopped, 143, 0),
+		notStarted("stop before the start", stopInt, exitBy(phased.CauseStopped, 130, 2)),
+		notStarted("cancelled before the start", context.Canceled, exitBy(phased.CauseStopped, 143, 15)),
+		{name: "killed before the start", body: "echo ran", want: exitBy(phased.CauseStopped, 143, 15),
 			hook: func(_ *testing.T, s *scene) { close(s.kill) }},
 		{name: "time limit", body: "echo begun; " + ready + forever, want: exitBy(phased.CauseTimeout, 124, 15), setup: graceOf(long),
 			during: ends(timeout), message: "time limit of the hook (3s) reached", check: both(signals("SIGTERM"), output("begun\n"))},

@@ -20,8 +20,10 @@ func numbers(n int) string {
 	return b.String()
 }
 
-// wait is shell: it waits until the file is there.
-func wait(name string) string { return "until [ -e $DIR/" + name + " ]; do sleep 0.01; done; " }
+// wait is shell: it waits until the file is there, and ends with the test.
+func wait(name string) string {
+	return "until [ -e $DIR/" + name + " ]; do [ -d $DIR ] || exit; sleep 0.01; done; "
+}
 
 // outputs are the behaviours of captured output.
 func outputs() []behaviour {

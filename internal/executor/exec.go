@@ -142,28 +142,15 @@ func (p *Process) killNow() bool {
 	}
 }
 
-// end returns how a hook is ended, by the cause of the context.
+// end returns how a hook is ended, by the cause of the context. Where that has
+// not ended, Kill was closed: a stop without a signal that is known.
 func (p *Process) end(ctx context.Context) *ending {
 	cause := context.Cause(ctx)
-	var limit *phased.Timeout
-	var stop *phased.StopRequest
-	switch {
-	case errors.As(cause, &limit), errors.Is(cause, context.DeadlineExceeded):
-		return &ending{
-			exit:   phased.Exit{Cause: phased.CauseTimeout, Status: 124, Message: cause.Error()},
-			signal: unix.SIGTERM,
-			atOnce: p.KillAtOnce,
-		}
-	case errors.As(cause, &stop):
-	default: // Kill was closed, or the context cancelled without a reason
-		stop = &phased.StopRequest{Signal: unix.SIGTERM}
-	}
-	e := &ending{
-		exit:   phased.Exit{Cause: phased.CauseStopped, Status: 128 + int(stop.Signal), Message: stop.Error()},
-		signal: unix.SIGTERM,
-	}
-	if p.ForwardSignal {
-		e.signal = stop.Signal
+	e := &ending{exit: phased.ExitByCause(cause), signal: unix.SIGTERM}
+	if e.exit.Cause == phased.CauseTimeout {
+		e.atOnce = p.KillAtOnce
+	} else if p.ForwardSignal {
+		e.signal = unix.Signal(e.exit.Signal)
 	}
 	return e
 }

@@ -2,10 +2,11 @@ package executor
 
 // ring keeps the last bytes that were put into it, up to max, and of which
 // stream each was. Bytes are read straight into its memory; that is larger than
-// max by ringSlack, so that a read of any size up to this never overwrites what
-// is still to be kept.
+// max by slack, so that a read of any size up to this never overwrites what is
+// still to be kept.
 type ring struct {
 	max   int
+	slack int
 	buf   []byte
 	start int   // where the oldest byte kept lies
 	kept  int   // bytes kept
@@ -21,10 +22,10 @@ const (
 )
 
 // reset empties the ring for another hook. Memory is kept.
-func (r *ring) reset(limit int) {
-	r.max = limit
+func (r *ring) reset(limit, slack int) {
+	r.max, r.slack = limit, slack
 	r.start, r.kept, r.total, r.segs, r.first = 0, 0, 0, r.segs[:0], 0
-	if full := limit + ringSlack; len(r.buf) > full {
+	if full := limit + slack; len(r.buf) > full {
 		r.buf = r.buf[:full]
 	}
 }
@@ -32,13 +33,13 @@ func (r *ring) reset(limit int) {
 // room returns memory to read into. It is never empty.
 func (r *ring) room() []byte {
 	end := r.start + r.kept
-	if full := r.max + ringSlack; end == len(r.buf) && end < full {
+	if full := r.max + r.slack; end == len(r.buf) && end < full {
 		grown := make([]byte, min(full, max(ringBegin, 2*len(r.buf))))
 		copy(grown, r.buf)
 		r.buf = grown
 	}
 	if end < len(r.buf) {
-		return r.buf[end:min(len(r.buf), end+ringSlack)]
+		return r.buf[end:min(len(r.buf), end+r.slack)]
 	}
 	return r.buf[end-len(r.buf) : r.start]
 }
