@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(10 * time.Minute), // a script that hangs says where
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -54,11 +55,16 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// noSleep keeps the race detector from sleeping a second at the end of each
+// process.
+const noSleep = "atexit_sleep_ms=0"
+
 // setup gives every script a record of its own, and makes files that begin with
 // #! executable.
 func setup(e *testscript.Env) error {
 	e.Setenv("PHASED_STATE_DIR", filepath.Join(e.WorkDir, "state"))
 	e.Setenv("TZ", "UTC")
+	e.Setenv("GORACE", noSleep)
 	for _, name := range []string{"PHASED_RUN_ID", "SUDO_USER", "XDG_STATE_HOME"} {
 		e.Setenv(name, "")
 	}
@@ -165,7 +171,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command(path, args[2:]...)
 	cmd.Args[0] = args[1]
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "WORK", "TMPDIR", "PHASED_STATE_DIR", "TZ", "LANG", "LC_ALL", "OS_REFRESH_CONFIG_BASE_DIR"} {
+	for _, name := range []string{"PATH", "HOME", "WORK", "TMPDIR", "PHASED_STATE_DIR", "TZ", "LANG", "LC_ALL", "GORACE", "OS_REFRESH_CONFIG_BASE_DIR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	out, err := os.Create(ts.MkAbs(args[0] + ".out"))

@@ -75,15 +75,19 @@ func (j *job) busy(b journal.Busy) error {
 	if b.Run != "" && b.Run == j.w.getenv("PHASED_RUN_ID") {
 		return &failure{exitBusy, fmt.Errorf("%s: that is the run that this hook belongs to", text)}
 	}
-	return &failure{exitBusy, errors.New(text + j.instead(b.Run))}
+	return &failure{exitBusy, errors.New(text + j.instead(b.Run, true))}
 }
 
-// instead lists what can be typed while a run goes on.
-func (j *job) instead(id string) string {
+// instead lists what can be typed while a run goes on. Of a run whose output is
+// inherited there is nothing to watch.
+func (j *job) instead(id string, captured bool) string {
 	st := report.Style{Flags: j.again}
 	var next [][2]string
+	if id != "" && captured {
+		next = append(next, [2]string{st.Command("logs", id, "-f"), "watch it"})
+	}
 	if id != "" {
-		next = append(next, [2]string{st.Command("logs", id, "-f"), "watch it"}, [2]string{st.Command("stop", id), "end it"})
+		next = append(next, [2]string{st.Command("stop", id), "end it"})
 	}
 	next = append(next, [2]string{j.rerun("--wait"), "run when it has ended"})
 	return "\n" + st.Next(next)
@@ -148,7 +152,7 @@ func (j *job) others(ctx context.Context) error {
 		}
 		text := fmt.Sprintf("%s, run %s (process %d), works on %s since %s", what, r.ID, r.Pid, report.Name(phased.Text(j.base)), since(r.Began))
 		if j.o.wait.value == nil || time.Since(began) > *j.o.wait.value {
-			return &failure{exitBusy, errors.New("busy: " + text + j.instead(r.ID))}
+			return &failure{exitBusy, errors.New("busy: " + text + j.instead(r.ID, r.Personality == ""))}
 		}
 		if !told {
 			told = true

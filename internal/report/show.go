@@ -223,8 +223,10 @@ func (p *printer) showNext(r phased.Run) {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}
 	if !r.Status.Final() {
-		next = append(next,
-			[2]string{p.Command("logs", id, "-f"), "watch it"}, [2]string{p.Command("stop", id), "end it"})
+		if r.Start.Output != "inherited" {
+			next = append(next, [2]string{p.Command("logs", id, "-f"), "watch it"})
+		}
+		next = append(next, [2]string{p.Command("stop", id), "end it"})
 	} else if r.Start.Output != "inherited" {
 		next = append(next, [2]string{p.Command("logs", id), "the output of all hooks"})
 	}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// rounds is how often a run is killed: a sample, and 200 times in a soak.
+func rounds() int {
+	if s := os.Getenv("PHASED_SOAK"); s != "" && s != "0" {
+		return 200
+	}
+	return 15
+}
+
+// lockingHook takes a lock of its own, which no other hook may hold then, and
+// writes down when it starts and ends.
+const lockingHook = `#!/bin/bash
+exec 9>>"$STATE/lock"
+flock -n 9 || echo "$PHASED_RUN_ID $PHASED_HOOK" >>"$STATE/overlap"
+echo "start $PHASED_RUN_ID $PHASED_HOOK" >>"$STATE/log"
+echo some output
+sleep 0.01
+echo "end $PHASED_RUN_ID $PHASED_HOOK" >>"$STATE/log"
+`
+
+// host is a directory with hooks, and phased to run on it.
+type host struct {
+	t    *testing.T
+	dir  string
+	self string
+}
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{t: t, dir: t.TempDir(), self: self}
+	dir := filepath.Join(h.dir, "base", "configure.d")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d0-hook", i+1)), []byte(lockingHook), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// phased returns a command line of phased on this host.
+func (h *host) phased(args ...string) *exec.Cmd {
+	args = append([]string{"phased"}, args...)
+	cmd := &exec.Cmd{Path: h.self, Args: append(args, "--state-dir", filepath.Join(h.dir, "state"))}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "GORACE=" + noSleep}
+	return cmd
+}
+
+func (h *host) run() *exec.Cmd {
+	return h.phased("run", "--base", filepath.Join(h.dir, "base"), "--env", "STATE="+h.dir, "--orphans=kill", "--grace", "50ms")
+}
+
+// record is what the test reads of `phased show --json`.
+type record struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Phases []struct {
+		Hooks []struct {
+			Hook   string `json:"hook"`
+			Status string `json:"status"`
+		} `json:"hooks"`
+	} `json:"phases"`
+}
+
+// last returns the newest run on record; false where there is none.
+func (h *host) last() (record, bool) {
+	h.t.Helper()
+	out, err := h.phased("runs", "--json", "-n", "1").Output()
+	if err != nil {
+		h.t.Fatalf("runs: %v", err)
+	}
+	if strings.TrimSpace(string(out)) == "[]" {
+		return record{}, false
+	}
+	cmd := h.phased("show", "--json")
+	var talk bytes.Buffer
+	cmd.Stderr = &talk
+	out, err = cmd.Output()
+	if err != nil {
+		h.t.Fatalf("show: %v\n%s", err, &talk)
+	}
+	var r record
+	if err := json.Unmarshal(out, &r); err != nil {
+		h.t.Fatal(err)
+	}
+	return r, true
+}
+
+// finished returns the hooks of the run that must be on record as finished: all
+// that wrote their end and were followed by another.
+func (h *host) finished(id string) []string {
+	text, err := os.ReadFile(filepath.Join(h.dir, "log"))
+	if err != nil {
+		return nil
+	}
+	var ended, followed []string
+	for line := range strings.SplitSeq(string(text), "\n") {
+		f := strings.Fields(line)
+		switch {
+		case len(f) != 3 || f[1] != id:
+		case f[0] == "end":
+			ended = append(ended, f[2])
+		case f[0] == "start":
+			followed = slices.Clone(ended)
+		}
+	}
+	return followed
+}
+
+// TestKillAtAnyMoment kills phased at random moments of runs. No event of a
+// finished hook may be lost, the record must stay readable, the run be shown and
+// then closed as interrupted, and no two hooks of the base may ever overlap.
+func TestKillAtAnyMoment(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	h := newHost(t)
+	killed := map[string]bool{}
+	for range rounds() {
+		cmd := h.run()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(random.IntN(250)) * time.Millisecond)
+		// It may have ended before.
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		r, ok := h.last()
+		if !ok {
+			continue
+		}
+		if r.Status != "succeeded" {
+			killed[r.ID] = true
+			if r.Status != "interrupted" {
+				t.Errorf("run %s is shown as %s", r.ID, r.Status)
+			}
+		}
+		var have []string
+		for _, p := range r.Phases {
+			for _, hook := range p.Hooks {
+				if hook.Status == "succeeded" {
+					have = append(have, hook.Hook)
+				}
+			}
+		}
+		for _, want := range h.finished(r.ID) {
+			if !slices.Contains(have, want) {
+				t.Errorf("run %s: %s has finished, and the record has only %q", r.ID, want, have)
+			}
+		}
+	}
+	if out, err := h.run().CombinedOutput(); err != nil {
+		t.Fatalf("the last run: %v\n%s", err, out)
+	}
+	h.allClosed(killed)
+	if text, err := os.ReadFile(filepath.Join(h.dir, "overlap")); err == nil {
+		t.Errorf("these hooks ran while another did:\n%s", text)
+	}
+	t.Logf("%d of %d runs were killed before their end", len(killed), rounds())
+}
+
+// allClosed wants every killed run to be on record as interrupted, with its
+// final event in the file.
+func (h *host) allClosed(killed map[string]bool) {
+	h.t.Helper()
+	for id := range killed {
+		text, err := os.ReadFile(filepath.Join(h.dir, "state", "runs", id+".jsonl"))
+		if err != nil {
+			h.t.Error(err)
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		if last := lines[len(lines)-1]; !strings.Contains(last, `"kind":"run.interrupted"`) {
+			h.t.Errorf("run %s was not closed; its last line is %s", id, last)
+		}
+	}
+}
