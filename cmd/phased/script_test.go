@@ -302,9 +302,10 @@ func normal(text string) string {
 		{`\d+ (s|min) ago`, "AGE ago"},
 		{`\b[0-9a-f]{64}\b`, "DIGEST"},
 		{`process \d+`, "process PID"},
+		{`\b(HOME|USER|LOGNAME)(=|: )\S+`, "$1${2}WHO"},
 		{` +\d+\.\d{3}s +\d+ %( +cpu \d+\.\d{3}s)?`, " TOOK"},
 		{` +\d+\.\d{3}s\b`, " TOOK"},
-		{`(by +\S+ on) \S+,`, "$1 HOST,"},
+		{`(by +)\S+ on \S+,`, "${1}WHO on HOST,"},
 		{`"(took_ns|mono|pid|pid_start|user_ns|system_ns|max_rss)":( ?)\d+`, `"$1":${2}0`},
 		{`(\S)  +`, "$1  "}, // columns are as wide as paths are long
 	} {
