@@ -27,7 +27,7 @@ Ends with 2 where there are errors.`,
 		Example: `phased check
 phased check --base /srv/hooks --strict`,
 		Args:              atMost(1),
-		ValidArgsFunction: completeLifecycles(w, &o.places),
+		ValidArgsFunction: completeLifecycles(&o.places),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.lifecycle = args[0]

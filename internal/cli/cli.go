@@ -119,7 +119,11 @@ func newRoot(w *World) *cobra.Command {
 		newCompletion(w), newVersion(w),
 	)
 	root.SetHelpCommand(newHelp(w))
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(w.Stdout, cmd) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if err := printHelp(w.Stdout, cmd); err != nil {
+			w.talk("cannot print the help: %v", err)
+		}
+	})
 	root.SetUsageFunc(func(cmd *cobra.Command) error { return nil })
 	root.SetFlagErrorFunc(flagError)
 	return root

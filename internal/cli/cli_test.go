@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -183,7 +184,7 @@ func TestSignalProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := signalProcess(st.Pid, st.Start+1, unix.SIGKILL); err != errGone {
+	if err := signalProcess(st.Pid, st.Start+1, unix.SIGKILL); !errors.Is(err, errGone) {
 		t.Errorf("another start time: %v, want %v", err, errGone)
 	}
 	if !proc.Alive(st.Pid, st.Start) {
@@ -195,7 +196,7 @@ func TestSignalProcess(t *testing.T) {
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Errorf("it ended by %v", cmd.ProcessState)
 	}
-	if err := signalProcess(st.Pid, st.Start, unix.SIGTERM); err != errGone {
+	if err := signalProcess(st.Pid, st.Start, unix.SIGTERM); !errors.Is(err, errGone) {
 		t.Errorf("a process that is gone: %v, want %v", err, errGone)
 	}
 }
@@ -216,10 +217,9 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 		}
 	}
 	var flags []string
+	flag := regexp.MustCompile(`--[a-z-]+`)
 	for _, c := range newRoot(w).Commands() {
-		for _, m := range regexp.MustCompile(`--[a-z-]+`).FindAllString(c.Flags().FlagUsages(), -1) {
-			flags = append(flags, m)
-		}
+		flags = append(flags, flag.FindAllString(c.Flags().FlagUsages(), -1)...)
 	}
 	slices.Sort(flags)
 	for _, f := range slices.Compact(flags) {

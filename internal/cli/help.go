@@ -32,10 +32,9 @@ the exit codes.
 }
 
 // printHelp prints the help of one command: what it does, its flags, examples.
-func printHelp(w io.Writer, cmd *cobra.Command) {
+func printHelp(w io.Writer, cmd *cobra.Command) error {
 	if !cmd.HasParent() {
-		printOverview(w)
-		return
+		return printOverview(w)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "usage: %s\n\n", cmd.UseLine())
@@ -54,7 +53,8 @@ func printHelp(w io.Writer, cmd *cobra.Command) {
 			b.WriteString("  " + strings.TrimSpace(line) + "\n")
 		}
 	}
-	io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // writeFlags writes a flag a line.
@@ -103,8 +103,7 @@ func newHelp(w *World) *cobra.Command {
 				return knownCommand(cmd.Root(), args)
 			}
 			found.InitDefaultHelpFlag()
-			printHelp(w.Stdout, found)
-			return nil
+			return printHelp(w.Stdout, found)
 		},
 	}
 }

@@ -26,8 +26,7 @@ func (j *job) lock(ctx context.Context) (*journal.Lock, error) {
 	if stop := stopOf(ctx); stop != nil {
 		return nil, stopped(stop)
 	}
-	var busy *journal.Busy
-	if errors.As(err, &busy) {
+	if busy, ok := errors.AsType[*journal.Busy](err); ok {
 		return nil, j.busy(*busy)
 	}
 	return nil, cannotRecord(err)
@@ -44,11 +43,10 @@ func stopOf(ctx context.Context) *phased.StopRequest {
 // tellWaiting says what is being waited for, where there is anything.
 func (j *job) tellWaiting(ctx context.Context) {
 	lock, err := j.store.LockBase(ctx, j.base, 0)
-	var busy *journal.Busy
-	switch {
-	case err == nil:
-		lock.Unlock()
-	case errors.As(err, &busy):
+	if err == nil {
+		err = lock.Unlock()
+	}
+	if busy, ok := errors.AsType[*journal.Busy](err); ok {
 		j.w.talk("waiting: %s", j.holder(*busy))
 	}
 }

@@ -67,7 +67,7 @@ func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 	if o.stream != "" && o.stream != "out" && o.stream != "err" {
 		return invalid("logs: --stream %q: expected out or err", o.stream)
 	}
-	store, _, err := o.places.record(w)
+	store, err := o.places.record(w)
 	if err != nil {
 		return err
 	}

@@ -85,20 +85,20 @@ func absolute(path string) string {
 }
 
 // record opens the record for reading.
-func (p *places) record(w *World) (*journal.Store, *config.Settings, error) {
+func (p *places) record(w *World) (*journal.Store, error) {
 	s, err := p.settings()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	dir, err := p.dir(w, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	store, err := journal.Open(dir, journal.Options{ReadOnly: true})
 	if err != nil {
-		return nil, nil, &failure{exitInternal, err}
+		return nil, &failure{exitInternal, err}
 	}
-	return store, s, nil
+	return store, nil
 }
 
 // duration is a flag for a duration that may be absent; it takes days, as the

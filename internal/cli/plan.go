@@ -32,7 +32,7 @@ from; what hooks start with. Nothing is run or written.`,
 phased plan --explain 20-render
 phased plan --base /etc/cron.d --compare dib-run-parts,run-parts`,
 		Args:              atMost(1),
-		ValidArgsFunction: completeLifecycles(w, &o.places),
+		ValidArgsFunction: completeLifecycles(&o.places),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.lifecycle = args[0]
@@ -127,7 +127,7 @@ func entries(p phased.Plan) int {
 }
 
 // completeLifecycles completes the name of a lifecycle.
-func completeLifecycles(w *World, pl *places) cobra.CompletionFunc {
+func completeLifecycles(pl *places) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		if s, err := pl.settings(); err == nil && len(args) == 0 {

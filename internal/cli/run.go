@@ -56,7 +56,7 @@ Everything is recorded: phased show tells the story afterwards.`,
 phased run --base /srv/hooks --hook-timeout 5m
 phased run --wait=10m --orphans=wait nightly`,
 		Args:              atMost(1),
-		ValidArgsFunction: completeLifecycles(w, &o.places),
+		ValidArgsFunction: completeLifecycles(&o.places),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.lifecycle = args[0]
@@ -94,9 +94,8 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock()
 	if err := j.alone(ctx); err != nil {
-		return err
+		return errors.Join(err, lock.Unlock())
 	}
 	run, err := j.run(ctx, lock)
 	if err != nil {
@@ -139,15 +138,16 @@ func cannotRecord(err error) error {
 	return broken("%v\nNo hook was run: a run must be recorded. Make room or access, or name another directory with --state-dir", err)
 }
 
-// run records and executes the plan, and then removes what the record holds too
-// much of.
+// run records and executes the plan, gives the lock back, and then removes what
+// the record holds too much of. A slow reader of the progress keeps nobody from
+// the next run, nor an operator from ending this process.
 func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	writer, err := j.store.Begin(j.id)
 	if err != nil {
-		return phased.Run{}, cannotRecord(err)
+		return phased.Run{}, errors.Join(cannotRecord(err), lock.Unlock())
 	}
 	if err := lock.SetRun(j.id); err != nil {
-		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close())
+		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
 	screen := newScreen(j, writer)
 	ex := &executor.Process{
@@ -159,7 +159,8 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 	})
-	err = errors.Join(err, writer.Close())
+	err = errors.Join(err, writer.Close(), lock.Unlock())
+	j.stop.restore()
 	screen.close()
 	j.prune(ctx)
 	return run, err

@@ -55,7 +55,7 @@ func runRuns(ctx context.Context, w *World, o *runsOptions) error {
 	if err != nil {
 		return err
 	}
-	store, _, err := o.places.record(w)
+	store, err := o.places.record(w)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func moment(text string, now time.Time) (time.Time, error) {
 // completeRuns completes a RUN, and then a HOOK of it where hooks is set.
 func completeRuns(w *World, pl *places, hooks bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		store, _, err := pl.record(w)
+		store, err := pl.record(w)
 		if err != nil || len(args) > 1 || len(args) == 1 && !hooks {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

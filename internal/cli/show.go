@@ -53,7 +53,7 @@ phased show 01JNXZ5M8G --json`,
 
 // runShow is `phased show`.
 func runShow(ctx context.Context, w *World, o *showOptions) error {
-	store, _, err := o.places.record(w)
+	store, err := o.places.record(w)
 	if err != nil {
 		return err
 	}

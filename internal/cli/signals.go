@@ -56,6 +56,9 @@ func (s *stopper) watch() {
 	}
 }
 
+// restore gives signals their usual effect back, but for SIGPIPE.
+func (s *stopper) restore() { signal.Stop(s.signals) }
+
 // close stops listening.
 func (s *stopper) close() {
 	signal.Stop(s.signals)

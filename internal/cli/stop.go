@@ -62,7 +62,7 @@ type stoppedRun struct {
 
 // runStop is `phased stop`.
 func runStop(ctx context.Context, w *World, o *stopOptions) error {
-	store, _, err := o.places.record(w)
+	store, err := o.places.record(w)
 	if err != nil {
 		return err
 	}

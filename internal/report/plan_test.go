@@ -13,17 +13,21 @@ func samplePlan() phased.Plan {
 		Lifecycle: "refresh", Base: "/etc/phased", Roots: []phased.Text{"/usr/lib/phased", "/run/phased", "/etc/phased"}, Settings: "/etc/phased/phased.yaml",
 		Phases: []phased.PlannedPhase{
 			{Phase: phased.Phase{Name: "pre-configure", Dir: "pre-configure.d"}, Missing: true},
-			{Phase: phased.Phase{Name: "configure", Dir: "configure.d", OnFailure: phased.Continue, HookTimeout: phased.Duration(time.Minute)},
-				Dirs: []phased.Text{"/usr/lib/phased/configure.d", "/etc/phased/configure.d"},
+			{
+				Phase: phased.Phase{Name: "configure", Dir: "configure.d", OnFailure: phased.Continue, HookTimeout: phased.Duration(time.Minute)},
+				Dirs:  []phased.Text{"/usr/lib/phased/configure.d", "/etc/phased/configure.d"},
 				Entries: []phased.Entry{
 					{Name: "10-a", Root: "/etc/phased", Verdict: phased.VerdictRun, Number: "10", Timeout: phased.Duration(time.Minute)},
 					{Name: "20 b\n", Root: "/usr/lib/phased", Verdict: phased.VerdictRun, Number: "20", Timeout: phased.Duration(5 * time.Second)},
 					{Name: "10-a", Root: "/usr/lib/phased", Verdict: phased.VerdictShadowed, Detail: "/etc/phased has it too"},
 					{Name: "30-x.sh", Root: "/etc/phased", Verdict: phased.VerdictNameHasDot},
 					{Name: "40-m", Root: "/etc/phased", Verdict: phased.VerdictMasked, Detail: "a link to /dev/null"},
-				}},
-			{Phase: phased.Phase{Name: "migration", Dir: "migration.d", OnFailure: phased.FinishPhase, Order: phased.Glob, Names: `\.sh$`}, Dirs: []phased.Text{"/etc/phased/migration.d"},
-				Entries: []phased.Entry{{Name: "one.sh", Root: "/etc/phased", Verdict: phased.VerdictRun}}},
+				},
+			},
+			{
+				Phase: phased.Phase{Name: "migration", Dir: "migration.d", OnFailure: phased.FinishPhase, Order: phased.Glob, Names: `\.sh$`}, Dirs: []phased.Text{"/etc/phased/migration.d"},
+				Entries: []phased.Entry{{Name: "one.sh", Root: "/etc/phased", Verdict: phased.VerdictRun}},
+			},
 		},
 		Failure: &phased.PlannedPhase{Phase: phased.Phase{Name: "error", Dir: "error.d", Failure: true}, Dirs: []phased.Text{"/etc/phased/error.d"}},
 		Timeout: phased.Duration(time.Hour), Grace: phased.Duration(10 * time.Second), FailureLimit: phased.Duration(5 * time.Minute), Pinned: true,

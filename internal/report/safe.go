@@ -54,7 +54,7 @@ func Safe(text string, colour bool) string {
 }
 
 func unsafe(text string) bool {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if c := text[i]; c < 0x20 && c != '\t' || c >= 0x7f {
 			return true
 		}
@@ -116,7 +116,7 @@ func Hook(phase string, name phased.Text) string {
 // ShellWord returns the text as one word of a bash command line.
 func ShellWord(text string) string {
 	plain, printable := text != "", true
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		c := text[i]
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("_-./=:,@%+", c) >= 0:
@@ -134,7 +134,7 @@ func ShellWord(text string) string {
 	}
 	var b strings.Builder
 	b.WriteString("$'")
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch c := text[i]; {
 		case c == '\n':
 			b.WriteString(`\n`)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,9 +31,8 @@ func Subject(r phased.Run) (phase string, hook phased.Text, ok bool) {
 	if f := r.Failure; f != nil && f.Hook != "" {
 		return f.Phase, f.Hook, true
 	}
-	for i := len(r.Phases) - 1; i >= 0; i-- {
-		for j := len(r.Phases[i].Hooks) - 1; j >= 0; j-- {
-			h := r.Phases[i].Hooks[j]
+	for _, p := range slices.Backward(r.Phases) {
+		for _, h := range slices.Backward(p.Hooks) {
 			if h.Status == phased.StatusRunning || h.Status == phased.StatusInterrupted {
 				return h.Phase, h.Hook, true
 			}
