@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
+		WorkdirRoot:         t.TempDir(),
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -70,6 +71,7 @@ func setup(e *testscript.Env) error {
 	}
 	jobs := &jobs{}
 	e.Values[jobsKey{}] = jobs
+	e.Defer(func() { endAll(e.WorkDir) })
 	e.Defer(jobs.killAll)
 	return filepath.WalkDir(e.WorkDir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -144,6 +146,26 @@ func (j *jobs) killAll() {
 			// It may end by itself at this moment.
 			_ = one.cmd.Process.Kill()
 			<-one.done
+		}
+	}
+}
+
+// endAll kills what a script that failed has left running: the processes whose
+// command line names its directory.
+func endAll(dir string) {
+	all, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, d := range all {
+		pid, err := strconv.Atoi(d.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		line, err := os.ReadFile(filepath.Join("/proc", d.Name(), "cmdline"))
+		if err == nil && bytes.Contains(line, []byte(dir+"/")) {
+			// It may have ended by itself at this moment.
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }
