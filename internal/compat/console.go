@@ -5,30 +5,26 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// console writes the personalities' own lines, each with one write(2). That
+// console writes the personalities' own lines, each with one write(2), from any
+// goroutine. That
 // nobody reads them ends nothing: the hooks come first.
 type console struct {
 	out, err *os.File
-	zone     *time.Location // nil: not looked up yet
-	env      *Env
-	level    int // of the lines of os-refresh-config that are shown
+	zone     func() *time.Location // looked up when it is first needed
+	level    int                   // of the lines of os-refresh-config that are shown
 }
 
 func newConsole(e *Env) *console {
-	return &console{out: e.Stdout, err: e.Stderr, env: e, level: levelInfo}
+	return &console{out: e.Stdout, err: e.Stderr, zone: sync.OnceValue(e.localZone), level: levelInfo}
 }
 
-func (c *console) now() time.Time {
-	if c.zone == nil {
-		c.zone = c.env.localZone()
-	}
-	return time.Now().In(c.zone)
-}
+func (c *console) now() time.Time { return time.Now().In(c.zone()) }
 
 // write writes all of s. It goes round os.File, which ends the process where
 // stdout or stderr is a pipe that nobody reads.

@@ -26,6 +26,7 @@ type runParts struct {
 	// Of the phase that was entered:
 	dir    string
 	inner  engine.Executor
+	shells []*executor.EnvShell // of the phases so far
 	rows   []row
 	status int         // what dib-run-parts would exit with
 	exit   phased.Exit // the failure that it comes from
@@ -60,11 +61,7 @@ func (r *runParts) Enter(ctx context.Context, p phased.PlannedPhase, s phased.Se
 	s.Surroundings = r.env.inherited()
 	r.inner = &r.process
 	if len(files) > 0 || r.env.getenv("BASH_ENV") != "" {
-		r.inner = &executor.EnvShell{
-			Name: r.name, Files: files, ForwardSignal: true,
-			Sourcing: func(f string) { r.say.line("Sourcing environment file %s", f) },
-			Stdin:    r.env.Stdin, Stdout: r.env.Stdout, Stderr: r.env.Stderr,
-		}
+		r.inner = r.shell(files)
 	}
 	if _, err := r.inner.Enter(ctx, p, s); err != nil {
 		var unsaid *executor.EnvError
@@ -74,6 +71,18 @@ func (r *runParts) Enter(ctx context.Context, p phased.PlannedPhase, s phased.Se
 		return p, r.failBy(err)
 	}
 	return p, nil
+}
+
+// shell makes the bash of a phase.
+func (r *runParts) shell(files []string) *executor.EnvShell {
+	s := &executor.EnvShell{
+		Name: r.name, Files: files, ForwardSignal: true, CloseOthers: r.process.CloseOthers,
+		Sourcing: func(f string) { r.say.line("Sourcing environment file %s", f) },
+		Output:   r.process.Output, Limit: r.process.Limit, DrainCommand: r.process.DrainCommand,
+		Stdin: r.env.Stdin, Stdout: r.env.Stdout, Stderr: r.env.Stderr,
+	}
+	r.shells = append(r.shells, s)
+	return s
 }
 
 // inherited is the process state of the caller, all of which hooks get.
@@ -119,12 +128,16 @@ func (r *runParts) failBy(err error) error {
 // Exec implements engine.Executor.
 func (r *runParts) Exec(ctx context.Context, h phased.Hook) (phased.Result, error) {
 	r.say.line("Running %s", h.Path)
+	if strings.HasPrefix(string(h.Path), "-") {
+		h.Path = "./" + h.Path // the kernel gives it to an interpreter, which would read options
+	}
 	began := time.Now()
 	res, err := r.inner.Exec(ctx, h)
 	if err != nil {
 		return res, r.failBy(err)
 	}
 	if !res.OK() {
+		res.Exit = stoppedToo(ctx, res.Exit)
 		r.status, r.exit = res.Status, res.Exit
 		if res.Cause == phased.CauseCannotRun {
 			r.say.line("%s", res.Message)
@@ -157,10 +170,11 @@ func (r *runParts) Leave(ctx context.Context) error {
 
 // Close implements engine.Executor.
 func (r *runParts) Close() error {
-	if s, ok := r.inner.(*executor.EnvShell); ok {
-		return errors.Join(s.Close(), r.process.Close())
+	var err error
+	for _, s := range r.shells {
+		err = errors.Join(err, s.Close())
 	}
-	return r.process.Close()
+	return errors.Join(err, r.process.Close())
 }
 
 // programPath is the path by which a program was called, as a script would find

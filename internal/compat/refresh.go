@@ -115,6 +115,7 @@ func (r *refresh) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 	}
 	h.Args = []phased.Text{phased.Text(r.phase.Dir)}
 	res, err := r.parts.process.Exec(ctx, h)
+	res.Exit = stoppedToo(ctx, res.Exit)
 	r.exit = res.Exit
 	if err != nil {
 		r.exit = phased.Exit{Cause: phased.CauseInternal, Status: 1, Message: err.Error()}

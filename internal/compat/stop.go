@@ -2,10 +2,13 @@ package compat
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"phased/internal/phased"
 )
@@ -27,7 +30,7 @@ type stopper struct {
 func listen(before func(syscall.Signal)) (context.Context, *stopper) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &stopper{kill: make(chan struct{}), come: make(chan os.Signal, 4), before: before}
-	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+	for _, sig := range stopSignals() {
 		if !signal.Ignored(sig) {
 			signal.Notify(s.come, sig)
 		}
@@ -54,6 +57,35 @@ func (s *stopper) take(sig syscall.Signal, cancel context.CancelCauseFunc) {
 	default:
 		close(s.kill)
 	}
+}
+
+// groupSignal is how long a hook that a signal has ended makes phased wait for
+// the same signal: whoever stops a service or a terminal's job sends it to all
+// processes, in any order.
+const groupSignal = 50 * time.Millisecond
+
+// stoppedToo returns how a hook has ended: by a stop, where the signal that
+// ended it comes to phased as well.
+func stoppedToo(ctx context.Context, x phased.Exit) phased.Exit {
+	sig := syscall.Signal(x.Status - 128)
+	if x.Cause != phased.CauseSignal && x.Cause != phased.CauseExit || !slices.Contains(stopSignals(), sig) {
+		return x
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(groupSignal):
+		return x
+	}
+	var stop *phased.StopRequest
+	if errors.As(context.Cause(ctx), &stop) && stop.Signal == sig {
+		return phased.ExitByCause(stop)
+	}
+	return x
+}
+
+// stopSignals are the signals that end a run.
+func stopSignals() []syscall.Signal {
+	return []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM}
 }
 
 // signal returns the first signal; 0: none has come.

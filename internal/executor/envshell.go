@@ -40,8 +40,20 @@ type EnvShell struct {
 	// ForwardSignal ends what runs, where phased was told to stop, by the signal
 	// by which it was told so, in place of SIGTERM.
 	ForwardSignal bool
+	// CloseOthers keeps the descriptors above 2 that phased itself was given
+	// away from bash and its hooks.
+	CloseOthers bool
+	// Output, Limit and DrainCommand are those of Process. What environment files
+	// write is always inherited.
+	Output       Output
+	Limit        int64
+	DrainCommand []string
 	// Stdin, Stdout and Stderr are what bash and its hooks get; nil: those of os.
 	Stdin, Stdout, Stderr *os.File
+
+	cap  capture
+	wake *wake
+	left leftovers
 
 	setup    phased.Setup
 	pid      int
@@ -93,10 +105,16 @@ func (s *EnvShell) Enter(ctx context.Context, p phased.PlannedPhase, setup phase
 
 // begin starts bash on an empty script.
 func (s *EnvShell) begin() error {
+	if s.CloseOthers {
+		closeOnExec()
+	}
 	for _, p := range []*pipe{&s.script, &s.answers, &s.goAhead} {
 		if err := p.open(); err != nil {
 			return err
 		}
+	}
+	if err := s.openCapture(); err != nil {
+		return err
 	}
 	bash := s.Bash
 	if bash == "" {
@@ -291,10 +309,10 @@ func (s *EnvShell) trapExit() error {
 	return &phased.ExitError{Exit: e}
 }
 
-// Close ends bash where Leave did not.
+// Close ends bash where Leave did not, and what still reads output.
 func (s *EnvShell) Close() error {
 	s.abandon()
-	return nil
+	return s.closeCapture()
 }
 
 func (s *EnvShell) ended() bool {

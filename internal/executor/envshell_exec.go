@@ -18,15 +18,26 @@ func (s *EnvShell) Exec(ctx context.Context, h phased.Hook) (phased.Result, erro
 	if s.over {
 		return phased.Result{Exit: s.without()}, nil
 	}
-	if err := s.script.write(s.paths.hookScript(h)); err != nil {
-		return phased.Result{}, err
-	}
-	exit, err := s.awaitHook(ctx, h)
+	c, err := s.capture(ctx, h)
 	if err != nil {
 		return phased.Result{}, err
 	}
-	s.status = exit.Status
-	return phased.Result{Exit: exit, Files: regular(s.outputs())}, nil
+	var r phased.Result
+	if err = s.script.write(s.paths.hookScript(h, c.redirect())); err == nil {
+		r.Exit, err = s.awaitHook(ctx, h, c)
+	}
+	err = errors.Join(err, c.finish(h, &r))
+	s.status = r.Status
+	r.Files = s.files()
+	return r, err
+}
+
+// files describes inherited output that is a regular file.
+func (s *EnvShell) files() []phased.Descriptor {
+	if s.Output != Inherited {
+		return nil
+	}
+	return regular(s.outputs())
 }
 
 func (s *EnvShell) outputs() [2]int {
@@ -34,8 +45,10 @@ func (s *EnvShell) outputs() [2]int {
 }
 
 // awaitHook waits for the status of the one hook that was started.
-func (s *EnvShell) awaitHook(ctx context.Context, h phased.Hook) (phased.Exit, error) {
+func (s *EnvShell) awaitHook(ctx context.Context, h phased.Hook, c *capturing) (phased.Exit, error) {
 	w := s.watch(ctx, &h)
+	w.capturing = c
+	defer w.started(0) // at the latest
 	for {
 		line, err := w.next()
 		var deaf *deafError
@@ -54,7 +67,6 @@ func (s *EnvShell) awaitHook(ctx context.Context, h phased.Hook) (phased.Exit, e
 		}
 		if word, rest := cutWord(line); word == "ended" {
 			status, _ := index(rest, 256)
-			w.started(0) // at the latest
 			if w.asked && ctx.Err() != nil {
 				return phased.ExitByCause(context.Cause(ctx)), nil
 			}
@@ -101,17 +113,18 @@ const (
 
 // watcher waits for what bash says, and ends what runs when the context ends.
 type watcher struct {
-	s      *EnvShell
-	ctx    context.Context
-	hook   *phased.Hook // nil: bash itself is at work
-	told   bool         // the sink knows of the hook
-	pid    int          // of the hook; 0: not known
-	start  uint64       // its start time; 0: not known
-	asked  bool         // what runs was told to end
-	kill   <-chan struct{}
-	grace  <-chan time.Time
-	look   time.Duration
-	probed bool // asked whether bash has said all that it had to say
+	s         *EnvShell
+	ctx       context.Context
+	hook      *phased.Hook // nil: bash itself is at work
+	told      bool         // the sink knows of the hook
+	pid       int          // of the hook; 0: not known
+	start     uint64       // its start time; 0: not known
+	asked     bool         // what runs was told to end
+	kill      <-chan struct{}
+	grace     <-chan time.Time
+	look      time.Duration
+	capturing *capturing // nil: its output is inherited
+	probed    bool       // asked whether bash has said all that it had to say
 }
 
 // watch returns a watcher for what bash was told last. Where the context has
@@ -199,11 +212,14 @@ func (w *watcher) started(pid int) {
 		return
 	}
 	w.told, w.pid = true, pid
-	p := phased.Process{Pid: pid, Files: regular(w.s.outputs())}
+	p := phased.Process{Pid: pid, Files: w.s.files()}
 	if st, err := proc.Read(pid); pid != 0 && err == nil {
 		p.Start, w.start = st.Start, st.Start
 	}
 	w.s.setup.Sink.Started(*w.hook, p)
+	if w.capturing != nil {
+		close(w.capturing.told)
+	}
 }
 
 // end ends what runs because the context has ended: at once at a time limit,

@@ -36,8 +36,10 @@ func (p *pipe) close() {
 
 // path is where another process of the same user finds one of the ends.
 func (*pipe) path(end *os.File) string {
-	return "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(descriptor(end))
+	return procFD(os.Getpid(), descriptor(end))
 }
+
+func procFD(pid, fd int) string { return "/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd) }
 
 // descriptor returns the file's number without making it blocking, as Fd does.
 func descriptor(f *os.File) int {

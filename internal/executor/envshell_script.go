@@ -80,8 +80,8 @@ fi
 `, options+quote(file))
 }
 
-// hookScript runs one hook and says its status.
-func (p paths) hookScript(h phased.Hook) string {
+// hookScript runs one hook, with its output redirected, and says its status.
+func (p paths) hookScript(h phased.Hook, redirect string) string {
 	var b strings.Builder
 	for _, e := range h.Env {
 		name, value, _ := strings.Cut(string(e), "=")
@@ -91,7 +91,7 @@ func (p paths) hookScript(h phased.Hook) string {
 	for _, a := range h.Args {
 		b.WriteString(" " + quote(string(a)))
 	}
-	return b.String() + ";" + p.say("ended %d", `"$?"`) + unread
+	return b.String() + redirect + ";" + p.say("ended %d", `"$?"`) + unread
 }
 
 // exitScript ends bash. The EXIT trap runs under errexit where the environment

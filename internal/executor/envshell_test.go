@@ -47,7 +47,7 @@ func newShellRig(t *testing.T, env []string, files ...string) *shellRig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close(); in.Close() })
-	r.Name, r.Stdin, r.Stdout, r.Stderr, r.ForwardSignal = "/name/of/drp", in, out, out, true
+	r.Name, r.Stdin, r.Stdout, r.Stderr, r.ForwardSignal, r.Output = "/name/of/drp", in, out, out, true, Inherited
 	r.Sourcing = func(f string) { r.said = append(r.said, filepath.Base(f)) }
 	r.with = phased.Setup{Sink: r.rec, Grace: patience, Kill: make(chan struct{})}
 	r.with.Surroundings.Env = []phased.Text{"PATH=/usr/bin:/bin"}
@@ -427,6 +427,38 @@ func TestEnvShellGivesHooksNoDescriptor(t *testing.T) {
 	if len(lines) < 4 {
 		t.Errorf("the hook saw only %q", lines)
 	}
+}
+
+func TestEnvShellTeesTheOutputOfHooks(t *testing.T) {
+	r := newShellRig(t, nil, "echo not a hook\nset -C\nexec 2>/dev/null")
+	r.Output = Tee
+	if err := r.enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pid := filepath.Join(r.dir, "pid")
+	res, err := r.Exec(t.Context(), hookOf(program(t, "hook", bashHook+"head -c 300000 /dev/zero | tr '\\0' x; echo err >&2; sleep 60 & echo $! >"+pid)))
+	if err != nil || !res.OK() || res.Out != 300000 || res.Err != 4 || !res.Left {
+		t.Errorf("ended %+v, %v", res, err)
+	}
+	if r.rec.stdout() != strings.Repeat("x", 300000) || r.rec.stderr() != "err\n" {
+		t.Errorf("captured %d bytes and %q", len(r.rec.stdout()), r.rec.stderr())
+	}
+	if res, err := r.Exec(t.Context(), hookOf(program(t, "hook", bashHook+"echo second"))); err != nil || res.Out != 7 || res.Left {
+		t.Errorf("ended %+v, %v", res, err)
+	}
+	if got := r.output(); !strings.Contains(got, "not a hook\n") || strings.Count(got, "x") < 300000 || !strings.Contains(got, "err\n") {
+		t.Errorf("only %d bytes were passed on", len(got))
+	}
+	if err := r.Leave(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if p, err := os.FindProcess(pidIn(t, pid)); err != nil || p.Kill() != nil {
+		t.Error("what the hook left behind did not live on")
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	r.rec.check(t)
 }
 
 // More than any pipe holds.
