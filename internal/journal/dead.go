@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (s *Store) suspects() (dead, haunted []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(ids) > 0 && !slices.Contains(dead, ids[0]) && !slices.Contains(haunted, ids[0]) {
+	if len(ids) > 0 && !slices.Contains(dead, ids[0]) && !slices.Contains(haunted, ids[0]) && !s.seenToEnd(ids[0]) {
 		var l look
 		sum, err := s.summary(ids[0], &l)
 		if err == nil && sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() {
@@ -105,6 +106,33 @@ func (s *Store) suspects() (dead, haunted []string, err error) {
 	slices.Sort(dead)
 	slices.Sort(haunted)
 	return dead, haunted, nil
+}
+
+// seenToEnd reports whether the end of the run's file shows the final event. It
+// is a quick look, on the way to the first hook of every run: false is no proof
+// that there is none.
+func (s *Store) seenToEnd(id string) bool {
+	f, err := s.openRun(id, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return false
+	}
+	var tail [1024]byte // a final event has some 300 bytes, more with a long message
+	n, err := f.ReadAt(tail[:min(size, int64(len(tail)))], max(0, size-int64(len(tail))))
+	if n == 0 || err != nil && !errors.Is(err, io.EOF) || tail[n-1] != '\n' {
+		return false
+	}
+	line := tail[:n-1]
+	line = line[bytes.LastIndexByte(line, '\n')+1:]
+	if !sound(line) {
+		return false
+	}
+	_, kind, _ := bytes.Cut(line, []byte(`,"kind":"`)) // nothing before it can hold that
+	return bytes.HasPrefix(kind, []byte(phased.KindRunFinished+`"`)) || bytes.HasPrefix(kind, []byte(phased.KindRunInterrupted+`"`))
 }
 
 // live reports whether somebody writes the run of a marker.
