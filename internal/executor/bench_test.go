@@ -71,15 +71,13 @@ func BenchmarkNoop(b *testing.B) {
 			enter(b, p, native(nobody{}))
 			h := hookOf(path)
 			h.Env = []phased.Text{"PHASED_RUN_ID=bench", "PHASED_LIFECYCLE=refresh", "PHASED_PHASE=configure", "PHASED_HOOK=noop", "PHASED_STATE_DIR=/var/lib/phased"}
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
 			var base, own time.Duration
 			for b.Loop() {
 				t := time.Now()
 				bare(b, path)
 				base += time.Since(t)
 				t = time.Now()
-				if r, err := p.Exec(ctx, h); err != nil || !r.OK() {
+				if r, err := p.Exec(b.Context(), h); err != nil || !r.OK() {
 					b.Fatal(r, err)
 				}
 				own += time.Since(t)
@@ -118,7 +116,7 @@ func BenchmarkBig(b *testing.B) {
 		f.Close()
 		os.Remove(f.Name())
 		t = time.Now()
-		r, err := p.Exec(context.Background(), hookOf(path))
+		r, err := p.Exec(b.Context(), hookOf(path))
 		if err != nil || !r.OK() || r.Out != size {
 			b.Fatal(r, err)
 		}

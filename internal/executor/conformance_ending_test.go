@@ -28,7 +28,15 @@ const (
 	long  = time.Hour              // for one that must not be
 )
 
-func ends(err error) func(*scene) { return func(s *scene) { s.cancel(err) } }
+// ends ends the hook, once there are the files with the pids.
+func ends(err error, pids ...string) func(*scene) {
+	return func(s *scene) {
+		for _, name := range pids {
+			pidIn(s.t, s.path(name))
+		}
+		s.cancel(err)
+	}
+}
 
 // signals checks what was sent.
 func signals(want ...string) func(*testing.T, *scene) {
@@ -87,29 +95,44 @@ func endings() []behaviour {
 		notStarted("time limit before the start", timeout, exitBy(phased.CauseTimeout, 124, 0)),
 		notStarted("stop before the start", stopInt, exitBy(phased.CauseStopped, 130, 2)),
 		notStarted("cancelled before the start", context.Canceled, exitBy(phased.CauseStopped, 143, 15)),
-		{name: "killed before the start", body: "echo ran", want: exitBy(phased.CauseStopped, 143, 15),
-			hook: func(_ *testing.T, s *scene) { close(s.kill) }},
-		{name: "time limit", body: "echo begun; " + ready + forever, want: exitBy(phased.CauseTimeout, 124, 15), setup: graceOf(long),
-			during: ends(timeout), message: "time limit of the hook (3s) reached", check: both(signals("SIGTERM"), output("begun\n"))},
-		{name: "stop", body: ready + forever, want: exitBy(phased.CauseStopped, 130, 15), setup: graceOf(long),
-			during: ends(stopInt), message: "told to stop by SIGINT", check: signals("SIGTERM")},
-		{name: "exit 0 at TERM is no success", want: exitBy(phased.CauseTimeout, 124, 0), setup: graceOf(long),
+		{
+			name: "killed before the start", body: "echo ran", want: exitBy(phased.CauseStopped, 143, 15),
+			hook: func(_ *testing.T, s *scene) { close(s.kill) },
+		},
+		{
+			name: "time limit", body: "echo begun; " + ready + forever, want: exitBy(phased.CauseTimeout, 124, 15), setup: graceOf(long),
+			during: ends(timeout), message: "time limit of the hook (3s) reached", check: both(signals("SIGTERM"), output("begun\n")),
+		},
+		{
+			name: "stop", body: ready + forever, want: exitBy(phased.CauseStopped, 130, 15), setup: graceOf(long),
+			during: ends(stopInt), message: "told to stop by SIGINT", check: signals("SIGTERM"),
+		},
+		{
+			name: "exit 0 at TERM is no success", want: exitBy(phased.CauseTimeout, 124, 0), setup: graceOf(long),
 			body:   "trap 'sleep 0.2; echo cleaned; exit 0' TERM; " + ready + "while :; do sleep 0.01; done",
-			during: ends(timeout), check: both(signals("SIGTERM"), output("cleaned\n"))},
-		{name: "TERM ignored", want: exitBy(phased.CauseTimeout, 124, 9), setup: graceOf(short),
+			during: ends(timeout), check: both(signals("SIGTERM"), output("cleaned\n")),
+		},
+		{
+			name: "TERM ignored", want: exitBy(phased.CauseTimeout, 124, 9), setup: graceOf(short),
 			body:   "trap '' TERM; echo $$ >$DIR/self; " + ready + forever,
-			during: ends(timeout), check: both(signals("SIGTERM", "SIGKILL"), gone("self"))},
-		{name: "kill at once", want: exitBy(phased.CauseStopped, 143, 9), setup: graceOf(long),
+			during: ends(timeout, "self"), check: both(signals("SIGTERM", "SIGKILL"), gone("self")),
+		},
+		{
+			name: "kill at once", want: exitBy(phased.CauseStopped, 143, 9), setup: graceOf(long),
 			body: "trap 'echo told' TERM; echo $$ >$DIR/self; " + ready + "while :; do sleep 0.01; done",
 			during: func(s *scene) {
 				s.cancel(&phased.StopRequest{Signal: syscall.SIGTERM})
 				await(s.t, "the first signal", func() bool { return s.stdout() != "" })
 				close(s.kill)
 			},
-			check: both(signals("SIGTERM", "SIGKILL"), gone("self"))},
-		{name: "kill without a stop", want: exitBy(phased.CauseStopped, 143, 9), setup: graceOf(long),
-			body: "trap '' TERM; " + ready + forever, during: func(s *scene) { close(s.kill) }, check: signals("SIGKILL")},
-		{name: "a stopped process is told as well", want: exitBy(phased.CauseTimeout, 124, 0), setup: graceOf(long),
+			check: both(signals("SIGTERM", "SIGKILL"), gone("self")),
+		},
+		{
+			name: "kill without a stop", want: exitBy(phased.CauseStopped, 143, 9), setup: graceOf(long),
+			body: "trap '' TERM; " + ready + forever, during: func(s *scene) { close(s.kill) }, check: signals("SIGKILL"),
+		},
+		{
+			name: "a stopped process is told as well", want: exitBy(phased.CauseTimeout, 124, 0), setup: graceOf(long),
 			body: "trap 'echo told; exit 9' TERM; " + ready + "kill -STOP $$; while :; do sleep 0.01; done",
 			during: func(s *scene) {
 				await(s.t, "the start", func() bool { return s.pid() > 0 })
@@ -117,7 +140,8 @@ func endings() []behaviour {
 				await(s.t, "the stop", func() bool { st, err := proc.Read(pid); return err == nil && st.State == 'T' })
 				s.cancel(timeout)
 			},
-			check: output("told\n")},
+			check: output("told\n"),
+		},
 	}, trees()...)
 }
 
@@ -133,35 +157,49 @@ func notStarted(name string, cause error, want phased.Exit) behaviour {
 func trees() []behaviour {
 	timedOut := func(signal int) phased.Exit { return exitBy(phased.CauseTimeout, 124, signal) }
 	return []behaviour{
-		{name: "tree: children", want: timedOut(15), setup: graceOf(long), during: ends(timeout),
+		{
+			name: "tree: children", want: timedOut(15), setup: graceOf(long), during: ends(timeout, "a", "b"),
 			body:  forever + " & echo $! >$DIR/a; (" + forever + "; :) & echo $! >$DIR/b; " + ready + "wait",
-			check: both(signals("SIGTERM"), gone("a", "b"))},
-		{name: "tree: a child that ignores TERM", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			check: both(signals("SIGTERM"), gone("a", "b")),
+		},
+		{
+			name: "tree: a child that ignores TERM", want: timedOut(15), setup: graceOf(short), during: ends(timeout, "a"),
 			body:  "(trap '' TERM; echo x; " + ready + forever + ") & echo $! >$DIR/a; " + forever,
-			check: both(signals("SIGTERM", "SIGKILL"), gone("a"))},
-		{name: "tree: a child may clean up behind the hook", want: timedOut(15), setup: graceOf(long), during: ends(timeout),
+			check: both(signals("SIGTERM", "SIGKILL"), gone("a")),
+		},
+		{
+			name: "tree: a child may clean up behind the hook", want: timedOut(15), setup: graceOf(long), during: ends(timeout, "a"),
 			body:  "(trap 'sleep 0.3; echo cleaned; exit' TERM; " + ready + "while :; do sleep 0.01; done) & echo $! >$DIR/a; " + forever,
-			check: both(signals("SIGTERM"), gone("a"), output("cleaned\n"))},
-		{name: "tree: a session of its own", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			check: both(signals("SIGTERM"), gone("a"), output("cleaned\n")),
+		},
+		{
+			name: "tree: a session of its own", want: timedOut(15), setup: graceOf(short), during: ends(timeout, "a", "b"),
 			body:  "setsid sh -c 'trap \"\" TERM; echo $$ >$DIR/a; " + forever + " & echo $! >$DIR/b; " + ready + "wait' & wait",
-			check: gone("a", "b")},
-		{name: "tree: a daemon", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			check: gone("a", "b"),
+		},
+		{
+			name: "tree: a daemon", want: timedOut(15), setup: graceOf(short), during: ends(timeout, "a"),
 			body:  "(setsid sh -c 'trap \"\" TERM; echo $$ >$DIR/a; " + ready + "exec " + forever + "' >/dev/null 2>&1 </dev/null &) ; " + forever,
-			check: gone("a")},
-		{name: "tree: one that forks without end", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			check: gone("a"),
+		},
+		{
+			name: "tree: one that forks without end", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
 			hook: func(t *testing.T, s *scene) {
 				hop := program(t, "hop", "#!/bin/sh\ntrap '' TERM\n[ -e $DIR/end ] && exit\necho x >>$DIR/hops\n\"$0\" &\n")
 				s.hook.Env = append(s.hook.Env, phased.Text("HOP="+hop))
 			},
 			body:  "$HOP & until [ -e $DIR/hops ]; do sleep 0.01; done; " + ready + forever,
-			check: noMoreHops},
-		{name: "tree: one that forks sessions without end", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			check: noMoreHops,
+		},
+		{
+			name: "tree: one that forks sessions without end", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
 			hook: func(t *testing.T, s *scene) {
 				hop := program(t, "hop", "#!/bin/sh\ntrap '' TERM\n[ -e $DIR/end ] && exit\necho x >>$DIR/hops\nsetsid \"$0\" &\n")
 				s.hook.Env = append(s.hook.Env, phased.Text("HOP="+hop))
 			},
 			body:  "$HOP & until [ -e $DIR/hops ]; do sleep 0.01; done; " + ready + forever,
-			check: noMoreHops},
+			check: noMoreHops,
+		},
 	}
 }
 

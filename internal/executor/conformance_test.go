@@ -192,18 +192,23 @@ func statuses() []behaviour {
 func surroundings() []behaviour {
 	const environ = "tr '\\0' '\\n' </proc/$$/environ | grep -v ^DIR= | sort"
 	return []behaviour{
-		{name: "environment", body: environ, want: exitOK,
+		{
+			name: "environment", body: environ, want: exitOK,
 			setup: func(s *phased.Setup) {
 				s.Surroundings.Env = []phased.Text{"A=1", "B=of the phase", "C=x y\tz", "PATH=/usr/bin:/bin", "D=\xff"}
 			},
 			hook: func(_ *testing.T, s *scene) {
 				s.hook.Env = []phased.Text{phased.Text("DIR=" + s.dir), "B=of the hook", "BB="}
 			},
-			out: "A=1\nB=of the hook\nBB=\nC=x y\tz\nD=\xff\nPATH=/usr/bin:/bin\n"},
-		{name: "arguments", body: `printf '%s|' "$#" "$@"`, want: exitOK,
+			out: "A=1\nB=of the hook\nBB=\nC=x y\tz\nD=\xff\nPATH=/usr/bin:/bin\n",
+		},
+		{
+			name: "arguments", body: `printf '%s|' "$#" "$@"`, want: exitOK,
 			hook: func(_ *testing.T, s *scene) { s.hook.Args = []phased.Text{"", "a b", "\xff", "-x"} },
-			out:  "4||a b|\xff|-x|"},
-		{name: "its name as given", body: `printf '%s' "$0"`, want: exitOK,
+			out:  "4||a b|\xff|-x|",
+		},
+		{
+			name: "its name as given", body: `printf '%s' "$0"`, want: exitOK,
 			hook: func(t *testing.T, s *scene) {
 				link := s.path("-odd name\n")
 				if err := os.Symlink(string(s.hook.Path), link); err != nil {
@@ -215,21 +220,30 @@ func surroundings() []behaviour {
 				if got := s.stdout(); got != string(s.hook.Path) {
 					t.Errorf("$0 is %q, expected %q", got, s.hook.Path)
 				}
-			}},
-		{name: "directory", body: "pwd -P", want: exitOK, out: "/usr/lib\n",
-			setup: func(s *phased.Setup) { s.Surroundings.Dir = "/usr/lib" }},
-		{name: "directory of the caller", body: "pwd -P", want: exitOK,
+			},
+		},
+		{
+			name: "directory", body: "pwd -P", want: exitOK, out: "/usr/lib\n",
+			setup: func(s *phased.Setup) { s.Surroundings.Dir = "/usr/lib" },
+		},
+		{
+			name: "directory of the caller", body: "pwd -P", want: exitOK,
 			setup: func(s *phased.Setup) { s.Surroundings.Dir = "" },
 			check: func(t *testing.T, s *scene) {
 				if wd, _ := os.Getwd(); s.stdout() != wd+"\n" {
 					t.Errorf("directory %q, expected %q", s.stdout(), wd)
 				}
-			}},
-		{name: "umask", body: "umask; : >$DIR/file; stat -c %a $DIR/file", want: exitOK, out: "0027\n640\n",
-			setup: func(s *phased.Setup) { s.Surroundings.Umask = 0o27 }},
+			},
+		},
+		{
+			name: "umask", body: "umask; : >$DIR/file; stat -c %a $DIR/file", want: exitOK, out: "0027\n640\n",
+			setup: func(s *phased.Setup) { s.Surroundings.Umask = 0o27 },
+		},
 		{name: "null stdin", body: "readlink /proc/$$/fd/0; cat | wc -c", want: exitOK, out: "/dev/null\n0\n"},
-		{name: "no signal is ignored or blocked", body: "grep -E '^Sig(Blk|Ign)' /proc/$$/status", want: exitOK,
-			out: "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"},
+		{
+			name: "no signal is ignored or blocked", body: "exec grep -E '^Sig(Blk|Ign)' /proc/self/status", want: exitOK,
+			out: "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n",
+		},
 	}
 }
 
@@ -289,16 +303,22 @@ func refusals() []behaviour {
 			}
 			t.Cleanup(func() { f.Close() })
 		}),
-		{name: "no such working directory", want: exitBy(phased.CauseCannotRun, 126, 0), message: "cannot enter working directory /no/such: ",
-			setup: func(s *phased.Setup) { s.Surroundings.Dir = "/no/such" }},
-		{name: "NUL in an argument", want: exitBy(phased.CauseCannotRun, 126, 0), message: "NUL",
-			hook: func(_ *testing.T, s *scene) { s.hook.Args = []phased.Text{"a\x00b"} }},
-		{name: "no #! line", want: exitOK, out: "bash a b\nbash\n",
+		{
+			name: "no such working directory", want: exitBy(phased.CauseCannotRun, 126, 0), message: "cannot enter working directory /no/such: ",
+			setup: func(s *phased.Setup) { s.Surroundings.Dir = "/no/such" },
+		},
+		{
+			name: "NUL in an argument", want: exitBy(phased.CauseCannotRun, 126, 0), message: "NUL",
+			hook: func(_ *testing.T, s *scene) { s.hook.Args = []phased.Text{"a\x00b"} },
+		},
+		{
+			name: "no #! line", want: exitOK, out: "bash a b\nbash\n",
 			hook: func(t *testing.T, s *scene) {
 				with("echo ${BASH_VERSION:+bash} \"$@\"; [ \"$0\" = \""+"$SELF\" ] && readlink /proc/$$/exe | sed 's,.*/,,'\n", 0o755)(t, s)
 				s.hook.Args = []phased.Text{"a", "b"}
 				s.hook.Env = append(s.hook.Env, "SELF="+s.hook.Path)
-			}},
+			},
+		},
 		{name: "no #! line, NUL in the second", want: exitOK, out: "x\n", hook: with("echo x; exit\n\x00\x01\x02", 0o755)},
 		{name: "empty file", want: exitOK, hook: with("", 0o755)},
 	}

@@ -45,7 +45,7 @@ func (p *Process) start(h phased.Hook, files [3]int) (pid, pidfd int, exit *phas
 	if pidfd < 0 {
 		if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
 			_ = unix.Kill(pid, unix.SIGKILL) // it cannot have been waited for
-			reap(pid)
+			_, _, _ = reap(pid)
 			return 0, -1, nil, fmt.Errorf("cannot get a pidfd of %s: %w (needs Linux 5.4 or newer)", path, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	killRounds   = 50                     // how often a tree that keeps forking is killed again
 	unsureRounds = 10                     // how often it is killed again where nothing of it is seen
+	maxPidfds    = 256                    // held of frozen processes; more are found again by their number
 	freezeRounds = 50                     // how often it is looked for before each kill
 	freezePause  = 200 * time.Microsecond // for the others to get on
 	// youth is the age up to which a process without an environment may be
@@ -38,8 +39,8 @@ type tree struct {
 	// have left everything else; none: not at all.
 	marks []string
 	known map[int]uint64 // members, by pid, with their start time
-	// old are pids of processes that are older than the hook, and need not be
-	// read again; unclear are processes that a scan could not judge.
+	// old are pids of processes that are older than the hook, or zombies, and
+	// need not be read again; unclear are processes that a scan could not judge.
 	old     map[int]bool
 	unclear map[int]uint64
 }
@@ -149,6 +150,7 @@ func (t *tree) scan() (members []proc.Stat, sure bool, err error) {
 		if s.Start < t.start {
 			t.old[s.Pid] = true
 		} else if s.Ended() {
+			t.old[s.Pid] = true
 			doubt(s, false)
 		}
 	}
@@ -218,56 +220,51 @@ func (t *tree) kill() (int, []proc.Stat) {
 	killed := make(map[int]uint64)
 	var left []proc.Stat
 	for round := range killRounds {
-		held, members, sure := t.freeze()
-		if left = members; len(left) == 0 {
-			release(held)
-			if sure || round == unsureRounds {
-				return len(killed), nil
+		held, sure := t.freeze()
+		for _, m := range held {
+			if m.kill() == nil {
+				killed[m.Pid] = m.Start
 			}
-			continue
 		}
 		if t.group {
-			_ = unix.Kill(-t.pid, unix.SIGKILL) // nobody left is no error
+			_ = unix.Kill(-t.pid, unix.SIGKILL) // what has come since; nobody left is no error
 		}
-		able := false
-		for _, s := range left {
-			if held.kill(s) == nil || t.group && s.Group == t.pid {
-				killed[s.Pid] = s.Start
-				able = true
-			}
+		if len(held) == 0 && (sure || round >= unsureRounds) {
+			return len(killed), nil
 		}
-		held.await(time.Now().Add(killWait))
-		release(held)
-		if !able { // processes of another user: no right to signal them
-			break
+		left = held.await(time.Now().Add(killWait))
+		hit := func(s proc.Stat) bool { return killed[s.Pid] == s.Start }
+		if len(left) > 0 && !slices.ContainsFunc(left, hit) {
+			break // processes of another user: no right to signal them
 		}
 	}
 	return len(killed), left
 }
 
-// frozen are processes that were stopped, by pid, with a pidfd each; -1 where
-// there was none to be had.
-type frozen map[int]int
+// frozen are processes that were stopped, by pid.
+type frozen map[int]halted
 
-// freeze stops all members, until no pass finds new ones, and returns them.
-// It is not sure of them where something kept forking all the while.
-func (t *tree) freeze() (held frozen, members []proc.Stat, sure bool) {
+type halted struct {
+	proc.Stat
+	pidfd int // -1: it is one of too many
+}
+
+// freeze stops all members that run, until no pass finds new ones. It is not
+// sure of them where something kept forking all the while.
+func (t *tree) freeze() (held frozen, sure bool) {
 	held = make(frozen)
 	clear(t.old) // a pid may have been given out again
 	for range freezeRounds {
 		if t.group {
 			_ = unix.Kill(-t.pid, unix.SIGSTOP) // nobody left is no error
 		}
+		var members []proc.Stat
 		var err error
 		members, sure, err = t.scan()
 		for _, s := range members {
-			if _, ok := held[s.Pid]; ok {
-				continue
-			}
-			sure = false
-			if fd, err := open(s); err == nil {
-				held[s.Pid] = fd
-				_ = sendTo(fd, s, unix.SIGSTOP) // what cannot be stopped may still be killed
+			if old, ok := held[s.Pid]; !ok || old.Start != s.Start {
+				sure = false
+				held.stop(s)
 			}
 		}
 		if err != nil || sure {
@@ -275,35 +272,49 @@ func (t *tree) freeze() (held frozen, members []proc.Stat, sure bool) {
 		}
 		time.Sleep(freezePause)
 	}
-	return held, members, sure
+	return held, sure
 }
 
-func release(held frozen) {
-	for _, fd := range held {
-		if fd >= 0 {
-			unix.Close(fd)
+// stop stops the process and holds it.
+func (f frozen) stop(s proc.Stat) {
+	fd, err := open(s)
+	if err != nil {
+		return // it has gone
+	}
+	_ = sendTo(fd, s, unix.SIGSTOP) // what cannot be stopped may still be killed
+	if fd >= 0 && len(f) >= maxPidfds {
+		unix.Close(fd)
+		fd = -1
+	}
+	if old, ok := f[s.Pid]; ok && old.pidfd >= 0 {
+		unix.Close(old.pidfd)
+	}
+	f[s.Pid] = halted{s, fd}
+}
+
+func (m halted) kill() error {
+	if m.pidfd < 0 {
+		return send(m.Stat, unix.SIGKILL)
+	}
+	return unix.PidfdSendSignal(m.pidfd, unix.SIGKILL, nil, 0)
+}
+
+// await waits until the processes have ended, lets go of them, and returns those
+// that have not.
+func (f frozen) await(deadline time.Time) []proc.Stat {
+	var left []proc.Stat
+	for _, m := range f {
+		fds := []unix.PollFd{{Fd: int32(m.pidfd), Events: unix.POLLIN}}
+		for m.pidfd >= 0 && fds[0].Revents == 0 && time.Now().Before(deadline) && poll(fds, deadline) == nil {
+		}
+		if m.pidfd >= 0 {
+			unix.Close(m.pidfd)
+		}
+		if proc.Alive(m.Pid, m.Start) {
+			left = append(left, m.Stat)
 		}
 	}
-}
-
-func (f frozen) kill(s proc.Stat) error {
-	fd, ok := f[s.Pid]
-	if !ok {
-		return send(s, unix.SIGKILL)
-	}
-	return sendTo(fd, s, unix.SIGKILL)
-}
-
-// await waits until the processes have ended.
-func (f frozen) await(deadline time.Time) {
-	for _, fd := range f {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		for fd >= 0 && fds[0].Revents == 0 && time.Now().Before(deadline) {
-			if poll(fds, deadline) != nil {
-				return
-			}
-		}
-	}
+	return left
 }
 
 // open returns a pidfd of exactly that process: a pid may have been given out
