@@ -332,7 +332,7 @@ func TestLeaks(t *testing.T) {
 	run(10) // what the runtime opens once
 	before := openFiles(t)
 	run(100)
-	if after := openFiles(t); after != before {
+	if after := openFiles(t); after > before {
 		t.Errorf("%d open files before 100 hooks, %d after them", before, after)
 	}
 	if z := zombies(t); len(z) > 0 {
