@@ -152,3 +152,25 @@ func TestRoundsInterleave(t *testing.T) {
 	_, err = rounds(t.Context(), 1, 1, tools, func(context.Context, tool) (float64, error) { return 0, errors.New("broken") })
 	wantError(t, err, "round 1")
 }
+
+func TestFillReplacesTheFiguresOnly(t *testing.T) {
+	r := report{Facts: facts{Phased: "phased 1"}, Tables: []table{{Title: "hooks", Rows: []row{{Tool: "base", Median: 0.5, Ratio: 1}}}}}
+	once, err := r.fill("# Page\n" + pageBegin + "old\n" + pageEnd + "after\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Page\n", "phased 1", "500.00", "base", "\nafter\n"} {
+		if !strings.Contains(once, want) {
+			t.Errorf("the page lacks %q:\n%s", want, once)
+		}
+	}
+	if strings.Contains(once, "old") {
+		t.Errorf("the page keeps the old figures:\n%s", once)
+	}
+	twice, err := r.fill(once)
+	if diff := cmp.Diff(once, twice); err != nil || diff != "" {
+		t.Errorf("filled twice (%v; -once +twice):\n%s", err, diff)
+	}
+	_, err = r.fill("# Page\n" + pageBegin)
+	wantError(t, err, "marks")
+}

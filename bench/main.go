@@ -31,6 +31,7 @@ type options struct {
 	bin    string
 	dir    string
 	out    string
+	page   string // "" for none
 	seed   uint64
 }
 
@@ -60,6 +61,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.bin, "bin", "bin", "`directory` of the built phased and its links")
 	f.StringVar(&o.dir, "dir", "", "`directory` to work in, on a real disk (default: a new one below the temporary directory)")
 	f.StringVar(&o.out, "json", "bench/out/bench.json", "`file` for the figures")
+	f.StringVar(&o.page, "page", "", "`page` of the documentation to put the figures into")
 	f.Uint64Var(&o.seed, "seed", o.seed, "`seed` of the order in which the tools take turns")
 	f.Func("hooks", "`numbers` of no-op hooks, separated by commas (default 10,100,1000)", func(s string) error {
 		o.hooks = nil
@@ -126,7 +128,10 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	return result.write(o.out)
+	if err := result.write(o.out); err != nil || o.page == "" {
+		return err
+	}
+	return result.writePage(o.page)
 }
 
 func (r report) write(path string) error {
