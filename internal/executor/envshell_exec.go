@@ -234,13 +234,18 @@ func (w *watcher) end() {
 	}
 	w.kill = w.s.setup.Kill
 	w.grace = time.After(w.s.setup.Grace)
-	sig := unix.SIGTERM
+	sig, spared := unix.SIGTERM, 0
 	var stop *phased.StopRequest
 	if errors.As(cause, &stop) && w.s.ForwardSignal {
-		sig = stop.Signal
+		sig, spared = stop.Signal, stop.Group
+	}
+	pass := func(pid int, start uint64) {
+		t := descendants(pid, start)
+		t.spared = spared
+		w.signalled(sig, cause.Error(), t.signal(sig))
 	}
 	if w.hook == nil { // what bash runs while it sources or in its trap, and bash
-		w.signalled(sig, cause.Error(), descendants(w.s.pid, w.s.start).signal(sig))
+		pass(w.s.pid, w.s.start)
 		return
 	}
 	pid := w.pid
@@ -249,7 +254,7 @@ func (w *watcher) end() {
 	}
 	if pid != 0 {
 		w.started(pid)
-		w.signalled(sig, cause.Error(), descendants(pid, w.start).signal(sig))
+		pass(pid, w.start)
 	}
 }
 

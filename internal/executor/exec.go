@@ -56,6 +56,7 @@ type job struct {
 type ending struct {
 	exit   phased.Exit
 	signal unix.Signal
+	spared int  // process group that has got it already; 0: none
 	atOnce bool // without a grace
 }
 
@@ -151,6 +152,10 @@ func (p *Process) end(ctx context.Context) *ending {
 		e.atOnce = p.KillAtOnce
 	} else if p.ForwardSignal {
 		e.signal = unix.Signal(e.exit.Signal)
+		var stop *phased.StopRequest
+		if errors.As(cause, &stop) {
+			e.spared = stop.Group
+		}
 	}
 	return e
 }
@@ -256,6 +261,7 @@ func (j *job) terminate(e *ending, now time.Time) {
 		j.killAt = now
 		return
 	}
+	j.tree.spared = e.spared
 	count := j.tree.signal(e.signal)
 	j.tree.resume()
 	j.setup.Sink.Signalled(j.hook, e.signal, e.exit.Message, count)

@@ -1,9 +1,12 @@
 package executor
 
 import (
+	"context"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,4 +70,38 @@ func dupTo(from, to int) (undo func(), err error) {
 		_ = unix.Dup3(saved, to, 0)
 		unix.Close(saved)
 	}, nil
+}
+
+// What a terminal has told the whole process group, phased does not tell the
+// hooks in that group again.
+func TestSignalOfTheTerminalIsNotPassedOn(t *testing.T) {
+	for _, group := range []int{0, unix.Getpgrp()} {
+		heard := filepath.Join(t.TempDir(), "heard")
+		ready := filepath.Join(t.TempDir(), "ready")
+		rec := &recorder{}
+		p := &Process{Output: Captured, ForwardSignal: true}
+		s := phased.Setup{
+			Sink: rec, Grace: 200 * time.Millisecond,
+			Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/usr/bin:/bin"}, Umask: -1, Stdin: "null"},
+		}
+		if _, err := p.Enter(t.Context(), phased.PlannedPhase{}, s); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			await(t, "the hook", func() bool { return content(ready) != "" })
+			cancel(&phased.StopRequest{Signal: unix.SIGINT, Group: group})
+		}()
+		hook := "#!/bin/bash\ntrap 'echo 1 >" + heard + "' INT\necho 1 >" + ready + "\nwhile [ ! -e " + heard + " ]; do sleep 0.01; done\n"
+		res, err := p.Exec(ctx, hookOf(program(t, "hook", hook)))
+		if err != nil || res.Cause != phased.CauseStopped || res.Status != 130 {
+			t.Errorf("ended %+v, %v", res.Exit, err)
+		}
+		if got := content(heard) != ""; got != (group == 0) {
+			t.Errorf("group %d: the hook was told: %v", group, got)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

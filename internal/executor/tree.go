@@ -35,6 +35,9 @@ type tree struct {
 	group bool
 	// wide adds the groups and sessions that members lead.
 	wide bool
+	// spared is a process group whose members have got the signal that phased
+	// passes on, and must not get it twice; 0: none.
+	spared int
 	// marks are entries of the environment by which members are recognised that
 	// have left everything else; none: not at all.
 	marks []string
@@ -194,6 +197,9 @@ func (t *tree) signal(sig unix.Signal) int {
 	}
 	n := 0
 	for _, s := range members {
+		if t.spared != 0 && s.Group == t.spared {
+			continue
+		}
 		if t.group && s.Group == t.pid || send(s, sig) == nil {
 			n++
 		}

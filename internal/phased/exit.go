@@ -56,6 +56,9 @@ func (t *Timeout) Error() string {
 // told to stop by a signal.
 type StopRequest struct {
 	Signal syscall.Signal
+	// Group is the process group that got the signal as a whole (^C of a
+	// terminal): it is not passed on to members of that. 0: none.
+	Group int
 }
 
 func (s *StopRequest) Error() string { return "told to stop by " + SignalName(s.Signal) }
