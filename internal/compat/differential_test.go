@@ -280,6 +280,13 @@ func TestDibRunPartsAsTheOriginal(t *testing.T) {
 		if regex != "" || r.IntN(8) == 0 {
 			env = append(env, "RUN_PARTS_REGEX="+regex)
 		}
+		if r.IntN(10) == 0 {
+			rc := filepath.Join(dir, "bashrc")
+			if err := os.WriteFile(rc, []byte("export P=rc E=rc\numask 077\n"), 0o644); err != nil {
+				t.Error(err)
+			}
+			env = append(env, "BASH_ENV="+rc)
+		}
 		arg := pick(r, hooks, hooks, hooks+"/", "./"+hooks, filepath.Join(dir, hooks), hooks+"//", base+"/../"+hooks)
 		for _, argv := range [][]string{{"dib-run-parts", "--list", arg}, {"dib-run-parts", arg}} {
 			want, got := call(t, original, dir, env, argv...), call(t, phased, dir, env, argv...)

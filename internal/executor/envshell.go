@@ -234,6 +234,8 @@ func (s *EnvShell) afterList(lists [][]string) string {
 func (s *EnvShell) sourcingEnded(ctx context.Context, err error, file string) error {
 	var deaf *deafError
 	switch {
+	case errors.As(err, &deaf) && file == "":
+		return envError(true, 1, "bash does not do what it is told: it sources no environment file")
 	case errors.As(err, &deaf):
 		return envError(true, 1, "environment file %s has left bash in a state in which it runs nothing (set -n?)", file)
 	case !errors.Is(err, errShellGone):

@@ -42,7 +42,7 @@ func (p paths) sourcingScript(name string, files []string) string {
 	var b strings.Builder
 	b.WriteString("BASH_ARGV0=" + quote(name) + "\n")
 	b.WriteString("__phased_real() { 'builtin' return 7; }\n")
-	b.WriteString("__phased() {\n'builtin' local __phased\n")
+	b.WriteString("__phased() {\n" + realBuiltin + "'builtin' local __phased\n")
 	for i, f := range files {
 		b.WriteString(p.say("source %d", strconv.Itoa(i)) + p.wait())
 		writeSource(&b, f)
@@ -60,9 +60,14 @@ func (p paths) sourcingScript(name string, files []string) string {
 // done with what stands before it, or when it passes over it: see deafError.
 const unread = "\n"
 
-// writeSource sources one file, with the trace that dib-run-parts shows. A
-// function named builtin, which would stand in the way of everything else, is
-// removed behind it: the way there is that POSIX mode finds unset first.
+// realBuiltin removes a function named builtin, which would stand in the way of
+// everything else: the way there is that POSIX mode finds unset before functions.
+const realBuiltin = `if { __phased_real; [[ $? != 7 ]]; } 2>|/dev/null
+then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
+fi
+`
+
+// writeSource sources one file, with the trace that dib-run-parts shows.
 func writeSource(b *strings.Builder, file string) {
 	options := ""
 	if strings.HasPrefix(file, "-") {
@@ -73,11 +78,8 @@ then 'builtin' set -o xtrace; 'builtin' source %[1]s
 else 'builtin' set -o xtrace; source %[1]s
 fi
 set +o xtrace
-if { __phased_real; [[ $? != 7 ]]; } 2>|/dev/null
-then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
-fi
-{ 'builtin' set +vx; } 2>|/dev/null
-`, options+quote(file))
+%[2]s{ 'builtin' set +vx; } 2>|/dev/null
+`, options+quote(file), realBuiltin)
 }
 
 // hookScript runs one hook, with its output redirected, and says its status.
