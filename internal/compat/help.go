@@ -117,12 +117,17 @@ func wrap(text string, width int) []string {
 			line += chunks[0]
 			chunks = chunks[1:]
 		}
+		trim := true
 		if len(chunks) > 0 && len(chunks[0]) > width {
 			room := width - len(line)
+			trim = room > 0 // Python takes the nothing that fits for the last word
 			line += chunks[0][:room]
 			chunks[0] = chunks[0][room:]
 		}
-		if line = strings.TrimSuffix(line, " "); line != "" {
+		if trim {
+			line = strings.TrimSuffix(line, " ")
+		}
+		if line != "" {
 			lines = append(lines, line)
 		}
 	}
