@@ -32,6 +32,10 @@ func (j *job) newView() view {
 	return l
 }
 
+// shownOutput is how much of a hook's output is shown as it comes, in bytes of
+// the record. All that is kept of it is there afterwards, in phased logs.
+const shownOutput = 512 << 10
+
 // screen shows what the run file holds, as it grows. It never slows the run:
 // the run writes to the file, and the screen reads from there.
 type screen struct {
@@ -58,12 +62,19 @@ func newScreen(j *job, writer *journal.Writer) *screen {
 // follow reads the run file.
 func (s *screen) follow(ctx context.Context, events chan<- phased.Event) {
 	defer close(events)
-	for e, err := range s.writer.Follow(ctx, 0) {
+	recorded := s.writer.Progress(ctx, shownOutput)
+	if s.j.o.json {
+		recorded = s.writer.Follow(ctx, 0)
+	}
+	for e, err := range recorded {
 		if err != nil {
 			if ctx.Err() == nil {
 				s.j.w.talk("cannot show the progress: %v", err)
 			}
 			return
+		}
+		if e.Time.IsZero() { // output that is not shown
+			e.Time = time.Now()
 		}
 		events <- e
 	}

@@ -23,26 +23,39 @@ const (
 // most every 50 ms; the final one is not kept waiting.
 func (w *Writer) Follow(ctx context.Context, after uint64) iter.Seq2[phased.Event, error] {
 	return func(yield func(phased.Event, error) bool) {
-		f, err := os.Open(w.path)
-		if err != nil {
-			yield(phased.Event{}, err)
+		w.follow(ctx, whole{after, yield})
+	}
+}
+
+// Progress is Follow for a screen. Of a hook that writes much it yields the
+// first limit bytes of output and the last piece; in place of each piece between
+// them comes an output event without text.
+func (w *Writer) Progress(ctx context.Context, limit int) iter.Seq2[phased.Event, error] {
+	return func(yield func(phased.Event, error) bool) {
+		w.follow(ctx, &progress{limit: limit, yield: yield})
+	}
+}
+
+func (w *Writer) follow(ctx context.Context, to taker) {
+	f, err := os.Open(w.path)
+	if err != nil {
+		to.fail(err)
+		return
+	}
+	defer f.Close()
+	r := newReader(f, w.path, w.id)
+	for {
+		w.mu.Lock()
+		r.limit = w.size
+		over := w.last || w.closed
+		w.mu.Unlock()
+		read := time.Now()
+		if end := pass(ctx, r, to); end || over {
 			return
 		}
-		defer f.Close()
-		r := newReader(f, w.path, w.id)
-		for {
-			w.mu.Lock()
-			r.limit = w.size
-			over := w.last || w.closed
-			w.mu.Unlock()
-			read := time.Now()
-			if end := pass(ctx, r, after, yield); end || over {
-				return
-			}
-			if err := w.await(ctx, r.limit, read); err != nil {
-				yield(phased.Event{}, err)
-				return
-			}
+		if err := w.await(ctx, r.limit, read); err != nil {
+			to.fail(err)
+			return
 		}
 	}
 }
@@ -80,10 +93,9 @@ func (w *Writer) await(ctx context.Context, size int64, read time.Time) error {
 	}
 }
 
-// pass yields what the file has now of the events after seq. It reports whether
-// the following is over: the final event was there, the consumer wants no more,
-// or an error was yielded.
-func pass(ctx context.Context, r *reader, after uint64, yield func(phased.Event, error) bool) bool {
+// pass hands on what the file has now. It reports whether the following is over:
+// the final event was there, the consumer wants no more, or there was an error.
+func pass(ctx context.Context, r *reader, to taker) bool {
 	for {
 		rec, err := r.next()
 		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
@@ -92,19 +104,15 @@ func pass(ctx context.Context, r *reader, after uint64, yield func(phased.Event,
 		if err == nil {
 			err = context.Cause(ctx)
 		}
-		var e phased.Event
-		closing := rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted
-		if err == nil && rec.seq > after {
-			e, err = r.decode(rec)
+		more := false
+		if err == nil {
+			more, err = to.take(r, rec)
 		}
 		if err != nil {
-			yield(phased.Event{}, err)
+			to.fail(err)
 			return true
 		}
-		if rec.seq > after && !yield(e, nil) {
-			return true
-		}
-		if closing {
+		if !more || rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted {
 			return true
 		}
 	}
@@ -123,7 +131,7 @@ func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[p
 		t := time.NewTicker(poll)
 		defer t.Stop()
 		for {
-			if pass(ctx, r, after, yield) {
+			if pass(ctx, r, whole{after, yield}) {
 				return
 			}
 			live, err := s.locked(f)
@@ -133,7 +141,7 @@ func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[p
 			}
 			if !live {
 				// It may have ended between the last read and the probe.
-				pass(ctx, r, after, yield)
+				pass(ctx, r, whole{after, yield})
 				return
 			}
 			select {
@@ -155,7 +163,7 @@ func (s *Store) Events(ctx context.Context, id string) iter.Seq2[phased.Event, e
 			return
 		}
 		defer f.Close()
-		pass(ctx, newReader(f, f.Name(), id), 0, yield)
+		pass(ctx, newReader(f, f.Name(), id), whole{0, yield})
 	}
 }
 

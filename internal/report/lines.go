@@ -67,7 +67,9 @@ type Tail struct {
 	Max   int // lines kept
 	Lines []TailLine
 	Total int // lines seen
-	parts [2]lines
+	// Elided says that there were more lines than were seen.
+	Elided bool
+	parts  [2]lines
 }
 
 func streamIndex(stream string) int {
@@ -101,7 +103,9 @@ func (t *Tail) keep(stream, line string) {
 
 // tail prints the lines with a gutter, and before them how many there are more.
 func (p *printer) tail(t Tail, indent string) {
-	if more := t.Total - len(t.Lines); more > 0 {
+	if more := t.Total - len(t.Lines); t.Elided {
+		p.line(indent + p.paint(dim, p.mark("⋮ ", ": ")+"more than "+count(more, "line")+" before this"))
+	} else if more > 0 {
 		p.line(indent + p.paint(dim, p.mark("⋮ ", ": ")+count(more, "line")+" before this"))
 	}
 	for _, l := range t.Lines {

@@ -39,6 +39,7 @@ type hookView struct {
 	last   time.Time // of its last output
 	late   bool
 	headed bool // its name was printed above its output
+	elided bool // it wrote more than was shown
 	parts  [2]lines
 	tail   Tail
 }
@@ -67,6 +68,10 @@ func (l *Live) Event(e phased.Event) {
 	case phased.HookStarted:
 		l.hookStarted(d, e.Time)
 	case phased.HookOutput:
+		if elided(d) {
+			l.elide(e)
+			return
+		}
 		l.output(d, e.Time)
 	case phased.HookCut:
 		l.note(d.Phase, d.Hook, dim, Size(d.Dropped)+" left out of the record (it keeps "+Size(d.Limit)+" of a hook)")

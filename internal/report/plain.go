@@ -46,6 +46,10 @@ func (p *Plain) Event(e phased.Event) {
 		p.running = &hookView{key: Hook(d.Phase, d.Hook), began: e.Time, last: e.Time}
 		p.signed = e.Time
 	case phased.HookOutput:
+		if elided(d) {
+			p.elide(e)
+			return
+		}
 		p.output(d, e.Time)
 	case phased.HookCut:
 		p.hook(d.Phase, d.Hook, fmt.Sprintf("cut: %d bytes left out of the record (limit %d)", d.Dropped, d.Limit))
@@ -114,6 +118,21 @@ func (p *Plain) output(d phased.HookOutput, at time.Time) {
 		p.running.last = at
 	}
 	parts[streamIndex(d.Stream)].add(string(d.Text), func(line string) { p.outputLine(d.Stream, key, line) })
+}
+
+// elide tells once a hook that it writes more than is shown.
+func (p *Plain) elide(e phased.Event) {
+	v := p.running
+	if v == nil {
+		return
+	}
+	v.last = e.Time
+	if v.elided {
+		return
+	}
+	v.elided = true
+	p.endOutput(v.key)
+	p.out.printf("hook %s writes more than is shown: %s\n", v.key, p.Style.Command("logs", e.Run, v.key))
 }
 
 func (p *Plain) outputLine(stream, key, line string) {

@@ -1,0 +1,70 @@
+package journal
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"phased/internal/phased"
+)
+
+// A screen gets the first output of a hook and the last, in order, and an event
+// for each piece between them; every other event it gets whole.
+func TestProgressLeavesOutTheMiddle(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+	w, err := s.Begin(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := uint64(0)
+	add := func(d phased.Payload) {
+		t.Helper()
+		seq++
+		if err := w.Append(phased.Event{Run: id, Seq: seq, Data: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	piece := func(hook phased.Text, n int) {
+		add(phased.HookOutput{Phase: "p", Hook: hook, Stream: "out", Text: phased.Text(fmt.Sprintf("%s%d%s", hook, n, strings.Repeat(".", 1000)))})
+	}
+	add(phased.RunStarted{})
+	for _, hook := range []phased.Text{"loud", "loud-as-well"} {
+		add(phased.HookStarted{Phase: "p", Hook: hook})
+		for n := range 10 {
+			piece(hook, n)
+		}
+		add(phased.HookFinished{Phase: "p", Hook: hook})
+	}
+	piece("loud", 10) // late
+	add(phased.RunFinished{Status: phased.StatusSucceeded})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	next := uint64(1)
+	for e, err := range w.Progress(t.Context(), 4000) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Seq != next {
+			t.Fatalf("event %d came in place of %d", e.Seq, next)
+		}
+		next++
+		if o, ok := e.Data.(phased.HookOutput); ok {
+			got = append(got, strings.Trim(string(o.Text), "."))
+		} else {
+			got = append(got, string(e.Data.Kind()))
+		}
+	}
+	want := "run.started " +
+		"hook.started loud0 loud1 loud2       loud9 hook.finished " +
+		"hook.started loud-as-well0 loud-as-well1 loud-as-well2       loud-as-well9 hook.finished " +
+		"loud10 run.finished"
+	if g := strings.Join(got, " "); g != want {
+		t.Errorf("got  %q\nwant %q", g, want)
+	}
+}
