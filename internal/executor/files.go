@@ -64,12 +64,14 @@ func isTerminal(fd int) bool {
 func regular(fds [2]int) []phased.Descriptor {
 	var found []phased.Descriptor
 	for i, fd := range fds {
-		if fd < 0 {
-			continue
-		}
-		if d := describe(1+i, fd); d.Type == "file" {
-			found = append(found, d)
+		if isRegular(fd) {
+			found = append(found, describe(1+i, fd))
 		}
 	}
 	return found
+}
+
+func isRegular(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
