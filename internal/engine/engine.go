@@ -117,8 +117,7 @@ func (r *run) watch(ctx context.Context) (stop func()) {
 			select {
 			case <-asked:
 				asked = nil
-				var s *phased.StopRequest
-				if errors.As(context.Cause(ctx), &s) {
+				if s, ok := errors.AsType[*phased.StopRequest](context.Cause(ctx)); ok {
 					r.emit(phased.RunStopping{Signal: phased.SignalName(s.Signal)})
 				}
 			case <-kill:
@@ -152,7 +151,8 @@ func (r *run) lifecycle(ctx context.Context) error {
 	}
 	failCtx, cancel := r.failureContext(ctx, runCtx)
 	defer cancel()
-	return errors.Join(fatal, r.failurePhase(failCtx))
+	r.failurePhase(failCtx)
+	return fatal
 }
 
 // failureContext outlives the cancel of ctx; it ends at the limit of the
@@ -184,8 +184,7 @@ func (r *run) failureContext(ctx, runCtx context.Context) (context.Context, cont
 
 // killCause is the cause of what is ended because Kill was closed.
 func killCause(ctx context.Context) error {
-	var s *phased.StopRequest
-	if errors.As(context.Cause(ctx), &s) {
+	if s, ok := errors.AsType[*phased.StopRequest](context.Cause(ctx)); ok {
 		return s
 	}
 	return &phased.StopRequest{Signal: 9}

@@ -62,7 +62,7 @@ func TestFailurePolicies(t *testing.T) {
 			for i := range p.Phases {
 				p.Phases[i].OnFailure = tt.policy
 			}
-			run, _, err := start(t, t.Context(), p, f, Options{FailureEnv: func(f phased.Failure) []phased.Text {
+			run, _, err := start(t, t.Context(), p, f, Options{FailureEnv: func(phased.Failure) []phased.Text {
 				return []phased.Text{"PHASED_FAILURE=/story"}
 			}})
 			if err != nil {

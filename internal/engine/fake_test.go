@@ -88,7 +88,7 @@ func planOf(lines ...string) phased.Plan {
 	for _, l := range lines {
 		name, hooks, _ := strings.Cut(l, ":")
 		ph := phased.PlannedPhase{Phase: phased.Phase{Name: strings.TrimPrefix(name, "!"), OnFailure: phased.Stop}}
-		for _, h := range strings.Fields(hooks) {
+		for h := range strings.FieldsSeq(hooks) {
 			ph.Entries = append(ph.Entries, phased.Entry{Name: phased.Text(h), Path: phased.Text("/base/" + ph.Name + ".d/" + h), Verdict: phased.VerdictRun})
 		}
 		if name[0] == '!' {

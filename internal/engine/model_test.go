@@ -59,7 +59,7 @@ func TestEngineAgreesWithTheModel(t *testing.T) {
 				finished[d.Phase+"/"+string(d.Hook)]++
 			}
 		}
-		for _, c := range strings.Fields(want) {
+		for c := range strings.FieldsSeq(want) {
 			if finished[c] != 1 {
 				rt.Fatalf("%s finished %d times", c, finished[c])
 			}

@@ -38,8 +38,8 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 		status = phased.StatusOf(first.Exit.Cause)
 	}
 	r.emit(phased.PhaseFinished{Phase: planned.Name, Status: status, Took: time.Since(began)})
-	if r.unrecorded() != nil {
-		r.fail(*r.recordFailure(planned.Name))
+	if lost := r.recordFailure(planned.Name); lost != nil {
+		r.fail(*lost)
 		return false, fatal
 	}
 	return first == nil || (planned.OnFailure == phased.Continue && ctx.Err() == nil && fatal == nil), fatal
@@ -79,8 +79,7 @@ func listError(format string, args ...any) error {
 
 // exitOf returns the Exit of a phase that failed by err.
 func exitOf(err error) phased.Exit {
-	var e *phased.ExitError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*phased.ExitError](err); ok {
 		return e.Exit
 	}
 	return internal(err)
@@ -105,8 +104,8 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if err != nil {
 			return first, err
 		}
-		if !p.Failure && r.unrecorded() != nil {
-			return r.recordFailure(p.Name), nil
+		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure {
+			return lost, nil
 		}
 		if f != nil && p.OnFailure == phased.Stop {
 			return first, nil
@@ -122,7 +121,12 @@ func orFailure(first *phased.Failure, f phased.Failure) *phased.Failure {
 	return first
 }
 
+// recordFailure returns the failure of a run that cannot be recorded; nil where
+// it can.
 func (r *run) recordFailure(phase string) *phased.Failure {
+	if r.unrecorded() == nil {
+		return nil
+	}
 	return &phased.Failure{Phase: phase, Exit: internal(fmt.Errorf("cannot record the run: %w", r.unrecorded()))}
 }
 
@@ -172,8 +176,7 @@ func (r *run) leave(ctx context.Context, phase string, first *phased.Failure, er
 	if lerr == nil || first != nil || err != nil {
 		return first, err
 	}
-	var e *phased.ExitError
-	if errors.As(lerr, &e) {
+	if e, ok := errors.AsType[*phased.ExitError](lerr); ok {
 		return &phased.Failure{Phase: phase, Exit: e.Exit}, nil
 	}
 	return nil, lerr
@@ -181,7 +184,7 @@ func (r *run) leave(ctx context.Context, phase string, first *phased.Failure, er
 
 // failurePhase runs the failure phase with the story of the failure. What
 // fails in it is recorded and changes neither cause nor exit code.
-func (r *run) failurePhase(ctx context.Context) error {
+func (r *run) failurePhase(ctx context.Context) {
 	planned := *r.plan.Failure
 	began := time.Now()
 	f := *r.failure
@@ -211,7 +214,6 @@ func (r *run) failurePhase(ctx context.Context) error {
 		}
 	}
 	r.emit(phased.PhaseFinished{Phase: planned.Name, Status: status, Took: time.Since(began)})
-	return nil
 }
 
 // endedBy returns how a context ended, as the exit of what it should have run.
