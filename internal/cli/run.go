@@ -84,12 +84,14 @@ type job struct {
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
 func runRun(ctx context.Context, w *World, o *runOptions) error {
+	ctx, stop := listen(ctx)
+	defer stop.close()
 	j, err := prepare(w, o)
 	if err != nil {
 		return err
 	}
-	ctx, j.stop = listen(ctx)
-	defer j.stop.close()
+	j.stop = stop
+	<-stop.ready
 	lock, err := j.lock(ctx)
 	if err != nil {
 		return err
