@@ -2,6 +2,7 @@ package compat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -152,10 +153,8 @@ func candidates(opts []option, arg string) (found []*option, names []string, exp
 
 func find(opts []option, name string) *option {
 	for i := range opts {
-		for _, n := range opts[i].names {
-			if n == name {
-				return &opts[i]
-			}
+		if slices.Contains(opts[i].names, name) {
+			return &opts[i]
 		}
 	}
 	return nil
@@ -202,7 +201,7 @@ func (a *orcArgs) takeFlags(opts []option, w word) error {
 
 // set stores one option.
 func (a *orcArgs) set(o *option, value string) error {
-	if len(o.choices) > 0 && !contains(o.choices, value) {
+	if len(o.choices) > 0 && !slices.Contains(o.choices, value) {
 		var quoted []string
 		for _, c := range o.choices {
 			quoted = append(quoted, pyRepr(c))
@@ -228,13 +227,4 @@ func (a *orcArgs) set(o *option, value string) error {
 		a.timeout = n
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

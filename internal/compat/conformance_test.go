@@ -78,7 +78,7 @@ func build(tb testing.TB, name string, env []string, flags ...string) target {
 // shared makes a directory that every user may read and write.
 func shared(tb testing.TB) string {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "phased-kit-")
+	dir, err := os.MkdirTemp("", "phased-kit-") //nolint:usetesting // a TempDir lies where only its owner gets
 	if err != nil {
 		tb.Fatal(err)
 	}

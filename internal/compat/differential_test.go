@@ -20,7 +20,7 @@ import (
 
 // samples is how many trees a differential test makes: some hundred on every
 // push, thousands with PHASED_SOAK.
-func samples(tb testing.TB) uint64 {
+func samples() uint64 {
 	if s := os.Getenv("PHASED_SOAK"); s != "" && s != "0" {
 		return 4000
 	}
@@ -47,7 +47,7 @@ func seed(tb testing.TB) uint64 {
 // eachSample calls f for every sample, on all CPUs, until one fails.
 func eachSample(t *testing.T, f func(t *testing.T, r *rand.Rand, dir string)) {
 	t.Helper()
-	s, n := seed(t), samples(t)
+	s, n := seed(t), samples()
 	dir := shared(t)
 	var wg sync.WaitGroup
 	next := make(chan uint64)

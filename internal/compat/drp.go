@@ -74,7 +74,7 @@ func listHooks(e *Env, say *console, dir string) int {
 // runHooks runs the hooks of one directory.
 func runHooks(e *Env, say *console, dir string, argv []string) int {
 	r := &runParts{env: e, say: say, name: programPath(e, argv[0], drpName)}
-	s := newShow(e, say, drpName, argv, func(sig syscall.Signal) {
+	ctx, s := newShow(e, say, drpName, argv, func(sig syscall.Signal) {
 		say.line("Received %s: passing it on, and waiting for what runs", phased.SignalName(sig))
 	})
 	defer s.end()
@@ -88,7 +88,7 @@ func runHooks(e *Env, say *console, dir string, argv []string) int {
 		Phases:       []phased.PlannedPhase{{Phase: phaseOf(baseName(dir), dir)}},
 		Surroundings: surroundings(),
 	}
-	s.run(p, engine.Options{Executor: r, ExitCode: func(x phased.Exit) int { return x.Status }})
+	s.run(ctx, p, engine.Options{Executor: r, ExitCode: func(x phased.Exit) int { return x.Status }})
 	if sig := s.stop.signal(); sig != 0 {
 		return 128 + int(sig)
 	}

@@ -76,7 +76,7 @@ func (e *Env) grep(ctx context.Context, regex string, names []string) ([]string,
 // match is grep where there is none. It knows neither back references nor \w.
 func match(regex string, names []string) ([]string, error) {
 	var matched []string
-	for _, one := range strings.Split(regex, "\n") {
+	for one := range strings.SplitSeq(regex, "\n") {
 		re, err := regexp.CompilePOSIX(one)
 		if err != nil {
 			return nil, fmt.Errorf("%s is no extended regular expression: %w", regexVariable, err)
@@ -97,7 +97,7 @@ func (e *Env) lookPath(name string) (string, error) {
 	if !set {
 		path = "/bin:/usr/bin"
 	}
-	for _, dir := range strings.Split(path, ":") {
+	for dir := range strings.SplitSeq(path, ":") {
 		if dir == "" {
 			dir = "."
 		}

@@ -100,8 +100,7 @@ func readNames(dir string) ([]string, error) {
 }
 
 func cannotRead(dir string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
 	return fmt.Errorf("cannot read %s: %w", dir, err)

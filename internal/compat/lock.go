@@ -35,7 +35,7 @@ func takeLock(say *console, path string) (lock *os.File, status int) {
 	}
 	// Whoever looks into the file during the run sees whose it is. That it
 	// cannot be written is no reason not to run.
-	_, _ = lock.WriteString(fmt.Sprintf("Locked by pid==%d at %s\n", os.Getpid(), pyTime(say.now())))
+	_, _ = fmt.Fprintf(lock, "Locked by pid==%d at %s\n", os.Getpid(), pyTime(say.now()))
 	return lock, 0
 }
 

@@ -85,7 +85,7 @@ func (e *Env) columns() int {
 
 // refreshConfig runs the phases.
 func refreshConfig(e *Env, say *console, base string, args orcArgs, argv []string) int {
-	s := newShow(e, say, orcName, argv, func(sig syscall.Signal) {
+	ctx, s := newShow(e, say, orcName, argv, func(sig syscall.Signal) {
 		say.log(levelError, "Received %s. Passing it on, and waiting for what runs.", phased.SignalName(sig))
 	})
 	defer s.end()
@@ -100,7 +100,7 @@ func refreshConfig(e *Env, say *console, base string, args orcArgs, argv []strin
 	failure.Failure = true
 	p.Failure = &failure
 	r := newRefresh(e, say, s, args.timeout.value, failure.Dir)
-	run := s.run(p, engine.Options{
+	run := s.run(ctx, p, engine.Options{
 		Executor: r, FailureEnv: r.story, NoFailurePhaseOnStop: true, TimeoutStrikesOnce: true, ExitCode: orcExit,
 	})
 	if run.Failure != nil || s.stop.signal() != 0 {

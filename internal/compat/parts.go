@@ -116,8 +116,7 @@ func (r *runParts) fail(x phased.Exit) error {
 }
 
 func (r *runParts) failBy(err error) error {
-	var x *phased.ExitError
-	if errors.As(err, &x) {
+	if x, ok := errors.AsType[*phased.ExitError](err); ok {
 		return r.fail(x.Exit)
 	}
 	r.say.line("%v", err)

@@ -29,7 +29,6 @@ type show struct {
 	say  *console
 	as   string
 	argv []string
-	ctx  context.Context
 	stop *stopper
 
 	grace  phased.Duration
@@ -41,10 +40,12 @@ type show struct {
 	id     string
 }
 
-// newShow opens the record, where that is possible, and listens for signals.
-func newShow(e *Env, say *console, as string, argv []string, stopping func(syscall.Signal)) *show {
+// newShow opens the record, where that is possible, and listens for signals: the
+// first one ends the context.
+func newShow(e *Env, say *console, as string, argv []string, stopping func(syscall.Signal)) (context.Context, *show) {
 	s := &show{env: e, say: say, as: as, argv: argv, output: executor.Inherited}
-	s.ctx, s.stop = listen(stopping)
+	ctx, stop := listen(stopping)
+	s.stop = stop
 	settings := readSettings()
 	s.grace, s.limit = phased.Duration(settings.Grace), settings.OutputLimit
 	if settings.Personalities.Journal {
@@ -53,7 +54,7 @@ func newShow(e *Env, say *console, as string, argv []string, stopping func(sysca
 	if s.store != nil && settings.Personalities.Capture == string(executor.Tee) {
 		s.output = executor.Tee
 	}
-	return s
+	return ctx, s
 }
 
 // readSettings reads the settings. A file that cannot be used is none: this is
@@ -95,13 +96,13 @@ func (s *show) record(settings *config.Settings) {
 
 // run runs the plan. What the engine itself cannot go on for was said by its
 // executor.
-func (s *show) run(p phased.Plan, o engine.Options) phased.Run {
+func (s *show) run(ctx context.Context, p phased.Plan, o engine.Options) phased.Run {
 	o.ID, o.Start, o.Kill, o.RecordOptional = s.id, s.start(), s.stop.kill, true
 	o.Record = func(...phased.Event) error { return nil }
 	if s.writer != nil {
 		o.Record = s.writer.Append
 	}
-	run, _ := engine.Run(s.ctx, p, o)
+	run, _ := engine.Run(ctx, p, o)
 	return run
 }
 

@@ -83,8 +83,8 @@ type EnvError struct {
 
 func (e *EnvError) Unwrap() error { return &e.ExitError }
 
-func envError(unsaid bool, status int, format string, args ...any) error {
-	return &EnvError{phased.ExitError{Exit: phased.Exit{Cause: phased.CauseExit, Status: status, Message: fmt.Sprintf(format, args...)}}, unsaid}
+func envError(status int, format string, args ...any) error {
+	return &EnvError{phased.ExitError{Exit: phased.Exit{Cause: phased.CauseExit, Status: status, Message: fmt.Sprintf(format, args...)}}, true}
 }
 
 // Enter starts bash and lets it source the files. Its error is an *EnvError
@@ -130,7 +130,7 @@ func (s *EnvShell) begin() error {
 		Files: []uintptr{uintptr(fileno(s.Stdin, os.Stdin)), uintptr(fileno(s.Stdout, os.Stdout)), uintptr(fileno(s.Stderr, os.Stderr))},
 	})
 	if err != nil {
-		return envError(true, statusNotFound, "cannot start %s, which environment files need: %v", bash, err)
+		return envError(statusNotFound, "cannot start %s, which environment files need: %v", bash, err)
 	}
 	s.pid, s.gone, s.said, s.written = pid, make(chan struct{}), make(chan string), make(chan struct{})
 	if st, err := proc.Read(pid); err == nil {
@@ -169,7 +169,7 @@ func (s *EnvShell) source(ctx context.Context) error {
 	inList := false
 	w := s.watch(ctx, nil)
 	for {
-		line, err := w.next()
+		line, err := w.next(ctx)
 		if err != nil {
 			return s.sourcingEnded(ctx, err, doing)
 		}
@@ -235,17 +235,17 @@ func (s *EnvShell) sourcingEnded(ctx context.Context, err error, file string) er
 	var deaf *deafError
 	switch {
 	case errors.As(err, &deaf) && file == "":
-		return envError(true, 1, "bash does not do what it is told: it sources no environment file")
+		return envError(1, "bash does not do what it is told: it sources no environment file")
 	case errors.As(err, &deaf):
-		return envError(true, 1, "environment file %s has left bash in a state in which it runs nothing (set -n?)", file)
+		return envError(1, "environment file %s has left bash in a state in which it runs nothing (set -n?)", file)
 	case !errors.Is(err, errShellGone):
 		return err
 	case ctx.Err() != nil:
 		return &phased.ExitError{Exit: phased.ExitByCause(context.Cause(ctx))}
 	case file == "":
-		return envError(true, max(1, s.exit().Status), "%s ended (%s) before it could source an environment file", "bash", s.exit().Message)
+		return envError(max(1, s.exit().Status), "%s ended (%s) before it could source an environment file", "bash", s.exit().Message)
 	case s.exit().Status == 0:
-		return envError(true, 1, "environment file %s ended bash with exit status 0: no hook was run", file)
+		return envError(1, "environment file %s ended bash with exit status 0: no hook was run", file)
 	}
 	e := s.exit()
 	e.Message = fmt.Sprintf("environment file %s failed: %s", file, e.Message)
@@ -269,10 +269,10 @@ func shellExit(ws unix.WaitStatus) phased.Exit {
 // exitOfStatus is what a status tells that came through a shell: a signal can
 // only be guessed from it.
 func exitOfStatus(status int) phased.Exit {
-	switch {
-	case status == 0:
+	switch status {
+	case 0:
 		return phased.Exit{Cause: phased.CauseOK}
-	case status == statusCannotRun || status == statusNotFound:
+	case statusCannotRun, statusNotFound:
 		return phased.Exit{Cause: phased.CauseExit, Status: status, Message: fmt.Sprintf("exit status %d: bash may not have been able to run it", status)}
 	}
 	return phased.Exit{Cause: phased.CauseExit, Status: status, Message: fmt.Sprintf("exit status %d", status)}
@@ -289,7 +289,7 @@ func (s *EnvShell) Leave(ctx context.Context) error {
 		return err
 	}
 	for w := s.watch(ctx, nil); ; {
-		switch _, err := w.next(); {
+		switch _, err := w.next(ctx); {
 		case err == nil:
 		case !errors.Is(err, errShellGone): // it does not even exit
 			return nil

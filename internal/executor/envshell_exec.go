@@ -50,14 +50,14 @@ func (s *EnvShell) awaitHook(ctx context.Context, h phased.Hook, c *capturing) (
 	w.capturing = c
 	defer w.started(0) // at the latest
 	for {
-		line, err := w.next()
+		line, err := w.next(ctx)
 		var deaf *deafError
 		switch {
 		case errors.As(err, &deaf):
 			s.deaf = true
 			return phased.Exit{Cause: phased.CauseCannotRun, Status: statusCannotRun, Message: "bash did not run it: the environment files have left it in a state in which it cannot (set -n, set -r?)"}, nil
 		case errors.Is(err, errShellGone):
-			w.outlast()
+			w.outlast(ctx)
 			if ctx.Err() != nil {
 				return phased.ExitByCause(context.Cause(ctx)), nil
 			}
@@ -86,8 +86,8 @@ func (s *EnvShell) without() phased.Exit {
 }
 
 // outlast waits for the hook's process where bash has ended before it.
-func (w *watcher) outlast() {
-	done := w.ctx.Done()
+func (w *watcher) outlast(ctx context.Context) {
+	done := ctx.Done()
 	if w.asked {
 		done = nil
 	}
@@ -95,7 +95,7 @@ func (w *watcher) outlast() {
 		select {
 		case <-done:
 			done = nil
-			w.end()
+			w.end(ctx)
 		case <-w.kill:
 			w.killHook("told to stop for the second time")
 		case <-w.grace:
@@ -114,7 +114,6 @@ const (
 // watcher waits for what bash says, and ends what runs when the context ends.
 type watcher struct {
 	s         *EnvShell
-	ctx       context.Context
 	hook      *phased.Hook // nil: bash itself is at work
 	told      bool         // the sink knows of the hook
 	pid       int          // of the hook; 0: not known
@@ -131,7 +130,7 @@ type watcher struct {
 // ended before and bash only has to run its trap, it is given the grace for it.
 func (s *EnvShell) watch(ctx context.Context, h *phased.Hook) *watcher {
 	s.turn++
-	w := &watcher{s: s, ctx: ctx, hook: h, look: firstLook}
+	w := &watcher{s: s, hook: h, look: firstLook}
 	if h == nil && stopped(ctx) {
 		w.asked, w.kill, w.grace = true, s.setup.Kill, time.After(s.setup.Grace)
 	}
@@ -146,10 +145,10 @@ func stopped(ctx context.Context) bool {
 
 // next returns the next line that bash says. The error is errShellGone, or a
 // *deafError.
-func (w *watcher) next() (string, error) {
+func (w *watcher) next(ctx context.Context) (string, error) {
 	timer := time.NewTimer(w.look)
 	defer timer.Stop()
-	done := w.ctx.Done()
+	done := ctx.Done()
 	if w.asked {
 		done = nil
 	}
@@ -168,7 +167,7 @@ func (w *watcher) next() (string, error) {
 			return line, nil
 		case <-done:
 			done = nil
-			w.end()
+			w.end(ctx)
 		case <-w.kill:
 			w.killHook("told to stop for the second time")
 		case <-w.grace:
@@ -224,11 +223,10 @@ func (w *watcher) started(pid int) {
 
 // end ends what runs because the context has ended: at once at a time limit,
 // else by the signal that phased got, and after the grace by KILL.
-func (w *watcher) end() {
+func (w *watcher) end(ctx context.Context) {
 	w.asked = true
-	cause := context.Cause(w.ctx)
-	var limit *phased.Timeout
-	if errors.As(cause, &limit) {
+	cause := context.Cause(ctx)
+	if _, ok := errors.AsType[*phased.Timeout](cause); ok {
 		w.killAll(cause.Error())
 		return
 	}

@@ -94,7 +94,7 @@ func childSet(pid int) map[int]bool {
 		return nil
 	}
 	set := map[int]bool{}
-	for _, f := range strings.Fields(p) {
+	for f := range strings.FieldsSeq(p) {
 		if n, err := strconv.Atoi(f); err == nil {
 			set[n] = true
 		}

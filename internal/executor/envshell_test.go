@@ -290,11 +290,13 @@ func TestEnvShellEndsWithTheContext(t *testing.T) {
 	}{
 		{
 			"limit", &phased.Timeout{Of: "run", Limit: time.Second}, "trap '' TERM HUP INT; ready; sleep 60",
-			phased.Exit{Cause: phased.CauseTimeout, Status: 124}, "",
+			phased.Exit{Cause: phased.CauseTimeout, Status: 124},
+			"",
 		},
 		{
 			"forwarded signal", &phased.StopRequest{Signal: 1}, "trap 'echo hup; exit' HUP; ready; while :; do sleep 0.01; done",
-			phased.Exit{Cause: phased.CauseStopped, Status: 129}, "hup\ntrap 129\n",
+			phased.Exit{Cause: phased.CauseStopped, Status: 129},
+			"hup\ntrap 129\n",
 		},
 	}
 	for _, tt := range tests {

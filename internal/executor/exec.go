@@ -152,8 +152,7 @@ func (p *Process) end(ctx context.Context) *ending {
 		e.atOnce = p.KillAtOnce
 	} else if p.ForwardSignal {
 		e.signal = unix.Signal(e.exit.Signal)
-		var stop *phased.StopRequest
-		if errors.As(cause, &stop) {
+		if stop, ok := errors.AsType[*phased.StopRequest](cause); ok {
 			e.spared = stop.Group
 		}
 	}
