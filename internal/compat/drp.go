@@ -74,7 +74,7 @@ func listHooks(e *Env, say *console, dir string) int {
 // runHooks runs the hooks of one directory.
 func runHooks(e *Env, say *console, dir string, argv []string) int {
 	r := &runParts{env: e, say: say, name: programPath(e, argv[0], drpName)}
-	ctx, s := newShow(e, say, drpName, argv, func(sig syscall.Signal) {
+	ctx, s := newJob(e, say, drpName, argv, func(sig syscall.Signal) {
 		say.line("Received %s: passing it on, and waiting for what runs", phased.SignalName(sig))
 	})
 	defer s.end()

@@ -85,7 +85,7 @@ func (e *Env) columns() int {
 
 // refreshConfig runs the phases.
 func refreshConfig(e *Env, say *console, base string, args orcArgs, argv []string) int {
-	ctx, s := newShow(e, say, orcName, argv, func(sig syscall.Signal) {
+	ctx, s := newJob(e, say, orcName, argv, func(sig syscall.Signal) {
 		say.log(levelError, "Received %s. Passing it on, and waiting for what runs.", phased.SignalName(sig))
 	})
 	defer s.end()

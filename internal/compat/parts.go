@@ -34,7 +34,7 @@ type runParts struct {
 
 // setUp says how hooks are run. Under os-refresh-config they get no descriptor
 // above 2.
-func (r *runParts) setUp(s *show, closeOthers bool) {
+func (r *runParts) setUp(s *job, closeOthers bool) {
 	r.process = executor.Process{
 		Output: s.output, Limit: s.limit, ForwardSignal: true, KillAtOnce: true, CloseOthers: closeOthers,
 		DrainCommand: []string{"/proc/self/exe", "drain-output"},

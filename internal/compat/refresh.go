@@ -20,7 +20,7 @@ import (
 // or the program that PATH finds.
 type refresh struct {
 	say      *console
-	show     *show
+	job      *job
 	parts    *runParts
 	program  string // another dib-run-parts; "": this process is it
 	limit    int    // seconds; 0: none
@@ -35,8 +35,8 @@ type refresh struct {
 	told    string // the phase whose failure was logged
 }
 
-func newRefresh(e *Env, say *console, s *show, limit int, errorDir string) *refresh {
-	r := &refresh{say: say, show: s, program: partsProgram(e), limit: limit, errorDir: errorDir}
+func newRefresh(e *Env, say *console, s *job, limit int, errorDir string) *refresh {
+	r := &refresh{say: say, job: s, program: partsProgram(e), limit: limit, errorDir: errorDir}
 	r.parts = &runParts{env: e, say: say, name: programPath(e, drpName, drpName)}
 	r.parts.setUp(s, true)
 	return r
@@ -212,5 +212,5 @@ func (r *refresh) story(f phased.Failure) []phased.Text {
 	if !exists(r.errorDir) {
 		return nil
 	}
-	return r.show.story(f)
+	return r.job.story(f)
 }

@@ -23,8 +23,8 @@ import (
 // another.
 const settingsFile = "/etc/phased/phased.yaml"
 
-// show is one run of a personality: what it is recorded by and ended by.
-type show struct {
+// job is one run of a personality: what it is recorded by and ended by.
+type job struct {
 	env  *Env
 	say  *console
 	as   string
@@ -40,10 +40,10 @@ type show struct {
 	id     string
 }
 
-// newShow opens the record, where that is possible, and listens for signals: the
+// newJob opens the record, where that is possible, and listens for signals: the
 // first one ends the context.
-func newShow(e *Env, say *console, as string, argv []string, stopping func(syscall.Signal)) (context.Context, *show) {
-	s := &show{env: e, say: say, as: as, argv: argv, output: executor.Inherited}
+func newJob(e *Env, say *console, as string, argv []string, stopping func(syscall.Signal)) (context.Context, *job) {
+	s := &job{env: e, say: say, as: as, argv: argv, output: executor.Inherited}
 	ctx, stop := listen(stopping)
 	s.stop = stop
 	settings := readSettings()
@@ -69,7 +69,7 @@ func readSettings() *config.Settings {
 }
 
 // record begins the record of the run. Without one the run goes on.
-func (s *show) record(settings *config.Settings) {
+func (s *job) record(settings *config.Settings) {
 	dir := s.env.getenv("PHASED_STATE_DIR")
 	if dir == "" {
 		dir = settings.StateDir
@@ -96,7 +96,7 @@ func (s *show) record(settings *config.Settings) {
 
 // run runs the plan. What the engine itself cannot go on for was said by its
 // executor.
-func (s *show) run(ctx context.Context, p phased.Plan, o engine.Options) phased.Run {
+func (s *job) run(ctx context.Context, p phased.Plan, o engine.Options) phased.Run {
 	o.ID, o.Start, o.Kill, o.RecordOptional = s.id, s.start(), s.stop.kill, true
 	o.Record = func(...phased.Event) error { return nil }
 	if s.writer != nil {
@@ -107,7 +107,7 @@ func (s *show) run(ctx context.Context, p phased.Plan, o engine.Options) phased.
 }
 
 // end closes the record.
-func (s *show) end() {
+func (s *job) end() {
 	if s.writer != nil {
 		_ = s.writer.Close() // nobody is told of the record here
 	}
@@ -115,7 +115,7 @@ func (s *show) end() {
 }
 
 // start returns the facts of run.started that the plan does not have.
-func (s *show) start() phased.RunStarted {
+func (s *job) start() phased.RunStarted {
 	if s.writer == nil {
 		return phased.RunStarted{}
 	}
@@ -141,7 +141,7 @@ func (s *show) start() phased.RunStarted {
 
 // story writes the story of a failure for error.d, and returns what tells its
 // hooks of it.
-func (s *show) story(f phased.Failure) []phased.Text {
+func (s *job) story(f phased.Failure) []phased.Text {
 	if s.store == nil {
 		return nil
 	}
