@@ -33,7 +33,7 @@ type Options struct {
 	// beside PHASED_FAILED_PHASE, _HOOK, _CAUSE and _STATUS.
 	FailureEnv func(phased.Failure) []phased.Text
 	// NoFailurePhaseOnStop leaves the failure phase out when phased was told to
-	// stop (os-refresh-config).
+	// stop, and lets a stop end one that runs (os-refresh-config).
 	NoFailurePhaseOnStop bool
 	// TimeoutStrikesOnce lets the run's limit end a failure phase that began
 	// before it, and leaves one that began after it without a limit
@@ -155,7 +155,8 @@ func (r *run) lifecycle(ctx context.Context) error {
 	return fatal
 }
 
-// failureContext outlives the cancel of ctx; it ends at the limit of the
+// failureContext outlives the cancel of ctx, unless a stop leaves the failure phase
+// out; it ends at the limit of the
 // failure phase and when Kill is closed.
 func (r *run) failureContext(ctx, runCtx context.Context) (context.Context, context.CancelFunc) {
 	p := r.plan.Failure
@@ -163,7 +164,11 @@ func (r *run) failureContext(ctx, runCtx context.Context) (context.Context, cont
 	if ends == 0 {
 		ends = r.plan.FailureLimit
 	}
-	c, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	outlives := context.WithoutCancel(ctx)
+	if r.o.NoFailurePhaseOnStop {
+		outlives = ctx
+	}
+	c, cancel := context.WithCancelCause(outlives)
 	c, cancelLimit := limit(c, "phase", p.Name, ends)
 	cancelRun := func() {}
 	if deadline, ok := runCtx.Deadline(); ok && r.o.TimeoutStrikesOnce && runCtx.Err() == nil {

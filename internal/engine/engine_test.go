@@ -209,6 +209,19 @@ func TestStopRunsTheFailurePhase(t *testing.T) {
 	}
 }
 
+func TestStopEndsTheFailurePhaseWhereItIsLeftOutOnStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		f.hooks = map[string]func(context.Context, phased.Hook) (phased.Result, error){"bad": f.exits(1), "e": f.hangs}
+		time.AfterFunc(time.Minute, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
+		run, _, _ := start(t, ctx, planOf("a: bad", "!error: e e2"), f, Options{NoFailurePhaseOnStop: true})
+		if got := strings.Join(f.calls, " "); got != "a/bad error/e" || run.Took != time.Minute {
+			t.Errorf("ran %q, took %v", got, run.Took)
+		}
+	})
+}
+
 func TestSecondStopEndsTheFailurePhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
