@@ -295,6 +295,9 @@ func (s *Store) Live(base string) ([]phased.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(markers) == 0 {
+		return nil, nil
+	}
 	slices.Sort(markers)
 	if base != "" {
 		base = realPath(base)

@@ -37,6 +37,9 @@ type Orphan struct {
 // What a finished hook left behind, a service for example, is none. Nor is this
 // process. Runs of another boot have no orphans.
 func (s *Store) Orphans(runs []phased.Run) []Orphan {
+	if len(runs) == 0 {
+		return nil
+	}
 	boot := proc.BootID()
 	runs = slices.DeleteFunc(slices.Clone(runs), func(r phased.Run) bool { return r.Start.BootID != boot })
 	if len(runs) == 0 {
