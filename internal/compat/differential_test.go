@@ -143,7 +143,7 @@ func normal(s string) string {
 // them: the originals cannot handle them.
 func hookName(r *rand.Rand, filtered bool) string {
 	pieces := []string{"0", "1", "2", "5", "9", "10", "007", "99999999999999999999", "-", "--", "_", "a", "B", "zz", "1e3", "0x10", "x-y"}
-	others := []string{".", ".5", ".50", "~", "#", ",", ":", "@", "+", "é", "ß", ".sh", "%", "=", "^"}
+	others := []string{".", ".5", ".50", "~", "#", ",", ":", "@", "+", "é", "ß", "\xff", "\xe2\x82", ".sh", "%", "=", "^"}
 	if filtered {
 		others = append(others, " ", "\t", "*", "[a]", "?", "\\", "'", `"`, "$", ";", "|")
 	}
