@@ -37,8 +37,12 @@ func appendPayload(b []byte, p Payload) ([]byte, error) {
 	switch d := p.(type) {
 	case Unknown:
 		return appendRaw(b, d.Raw)
+	case HookStarted:
+		return appendHookStarted(b, d), nil
 	case HookOutput:
 		return appendHookOutput(b, d), nil
+	case HookFinished:
+		return appendHookFinished(b, d), nil
 	}
 	return appendAny(b, p)
 }
@@ -81,11 +85,6 @@ func (t Text) appendJSON(b []byte) []byte {
 	b = append(b, `{"b64":"`...)
 	b = base64.StdEncoding.AppendEncode(b, []byte(t))
 	return append(b, `"}`...)
-}
-
-func appendString(b []byte, s string) []byte {
-	b, _ = appendAny(b, s) // there is no string that cannot be encoded
-	return b
 }
 
 func appendAny(b []byte, v any) ([]byte, error) {
