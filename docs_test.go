@@ -54,3 +54,39 @@ func readPage(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// TestDocumentedCommandsAreRun: every verb of phased that a page tells to type
+// is run by a script, and every make target exists.
+func TestDocumentedCommandsAreRun(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) < 10 {
+		t.Fatalf("scripts %q, %v", scripts, err)
+	}
+	run := map[string]bool{}
+	verb := regexp.MustCompile(`(?m)\bphased ([a-z][a-z-]+)`)
+	for _, script := range scripts {
+		for _, m := range regexp.MustCompile(`(?m)^[^#\n]*\bphased ([a-z-]+)`).FindAllStringSubmatch(readPage(t, script), -1) {
+			run[m[1]] = true
+		}
+	}
+	makefile := readPage(t, "Makefile")
+	code := regexp.MustCompile("(?m)^(?:    |\\$ )(?:phased|make) [^\n]*|`(?:phased|make) [^`\n]*`")
+	seen := 0
+	for _, page := range pages(t) {
+		for _, line := range code.FindAllString(readPage(t, page), -1) {
+			seen++
+			if m := regexp.MustCompile(`\bmake ([a-z]+)`).FindStringSubmatch(line); m != nil && !strings.Contains(makefile, "\n"+m[1]+":") {
+				t.Errorf("%s: %s: the Makefile has no target %s", page, line, m[1])
+			}
+			if strings.HasPrefix(page, "docs/design") || strings.Contains(line, "make ") {
+				continue // the design names what is still to come
+			}
+			if m := verb.FindStringSubmatch(line); m != nil && !run[m[1]] {
+				t.Errorf("%s: %s: no script runs phased %s", page, line, m[1])
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("found only %d commands in the pages: the search is wrong", seen)
+	}
+}
