@@ -47,7 +47,7 @@ type Options struct {
 // run is one execution. mu guards the event stream: events come from the loop
 // and from what hooks left behind.
 //
-//	phase: gate ► Enter ► hook … hook ► Leave      a failure, by policy:
+//	phase: Enter ► hook … hook ► Leave      a failure, by policy:
 //	  stop         ends the phase and the lifecycle   ► failure phase
 //	  finish-phase runs the rest of the phase         ► failure phase
 //	  continue     runs the rest of the lifecycle     ► failure phase
@@ -155,9 +155,8 @@ func (r *run) lifecycle(ctx context.Context) error {
 	return fatal
 }
 
-// failureContext outlives the cancel of ctx, unless a stop leaves the failure phase
-// out; it ends at the limit of the
-// failure phase and when Kill is closed.
+// failureContext ends at the limit of the failure phase and when Kill is closed.
+// It outlives the cancel of ctx, unless a stop leaves the failure phase out.
 func (r *run) failureContext(ctx, runCtx context.Context) (context.Context, context.CancelFunc) {
 	p := r.plan.Failure
 	ends := p.Timeout

@@ -92,10 +92,7 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 			continue
 		}
 		if exit, ended := endedBy(ctx); ended {
-			if first == nil || !p.Failure {
-				first = orFailure(first, phased.Failure{Phase: p.Name, Exit: exit})
-			}
-			return first, nil
+			return orFailure(first, phased.Failure{Phase: p.Name, Exit: exit}), nil
 		}
 		f, err := r.hook(ctx, p, e)
 		if f != nil {
