@@ -178,27 +178,6 @@ func (s *Store) Output(ctx context.Context, id, phase string, hook phased.Text) 
 			return
 		}
 		defer f.Close()
-		r := newReader(f, f.Name(), id)
-		for {
-			rec, err := r.next()
-			if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
-				return
-			}
-			if err == nil {
-				err = context.Cause(ctx)
-			}
-			var e phased.Event
-			if err == nil && rec.kind == phased.KindHookOutput {
-				e, err = r.decode(rec)
-			}
-			if err != nil {
-				yield(phased.HookOutput{}, err)
-				return
-			}
-			o, ok := e.Data.(phased.HookOutput)
-			if ok && (phase == "" || o.Phase == phase) && (hook == "" || o.Hook == hook) && !yield(o, nil) {
-				return
-			}
-		}
+		pass(ctx, newReader(f, f.Name(), id), outputs{phase, hook, yield})
 	}
 }

@@ -30,6 +30,30 @@ func (t whole) take(r *reader, rec record) (bool, error) {
 	return t.yield(e, nil), nil
 }
 
+// outputs yields the output of one hook, or of all.
+type outputs struct {
+	phase string
+	hook  phased.Text
+	yield func(phased.HookOutput, error) bool
+}
+
+func (t outputs) fail(err error) { t.yield(phased.HookOutput{}, err) }
+
+func (t outputs) take(r *reader, rec record) (bool, error) {
+	if rec.kind != phased.KindHookOutput {
+		return true, nil
+	}
+	e, err := r.decode(rec)
+	if err != nil {
+		return false, err
+	}
+	o, ok := e.Data.(phased.HookOutput)
+	if !ok || t.phase != "" && o.Phase != t.phase || t.hook != "" && o.Hook != t.hook {
+		return true, nil
+	}
+	return t.yield(o, nil), nil
+}
+
 // progress yields what a screen shows: decoding all output of a hook that
 // writes much would take more time than the hook does.
 type progress struct {
