@@ -168,12 +168,12 @@ func (r *runParts) Leave(ctx context.Context) error {
 }
 
 // Close implements engine.Executor.
-func (r *runParts) Close() error {
+func (r *runParts) Close(ctx context.Context) error {
 	var err error
 	for _, s := range r.shells {
-		err = errors.Join(err, s.Close())
+		err = errors.Join(err, s.Close(ctx))
 	}
-	return errors.Join(err, r.process.Close())
+	return errors.Join(err, r.process.Close(ctx))
 }
 
 // programPath is the path by which a program was called, as a script would find

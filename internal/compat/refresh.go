@@ -148,7 +148,7 @@ func (r *refresh) Leave(ctx context.Context) error {
 }
 
 // Close implements engine.Executor.
-func (r *refresh) Close() error { return r.parts.Close() }
+func (r *refresh) Close(ctx context.Context) error { return r.parts.Close(ctx) }
 
 // strike logs that the time limit was reached, once.
 func (r *refresh) strike(ctx context.Context) {

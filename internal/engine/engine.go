@@ -39,6 +39,14 @@ type Options struct {
 	// before it, and leaves one that began after it without a limit
 	// (os-refresh-config --timeout).
 	TimeoutStrikesOnce bool
+	// Skip tells of a phase (hook "") and of a hook whether it is not run, by the
+	// reason and in words; reason "" runs it. nil runs everything.
+	Skip func(phase string, hook phased.Text) (reason, message string)
+	// NewID makes the id of a run that is run as a hook of this one.
+	NewID func() string
+	// SessionExit makes the run exit as its session did, where neither a limit
+	// nor a stop ended it (stack, unstack, clean).
+	SessionExit bool
 	// ExitCode is the exit status that a failure gives the run; nil stands for
 	// the function of that name (the personalities have rules of their own).
 	ExitCode func(phased.Exit) int
@@ -61,6 +69,7 @@ type run struct {
 	recordErr error
 
 	failure *phased.Failure
+	over    bool // the session has ended: nothing can follow
 	ran     int
 	failed  int
 	started bool // the executor has told of the hook that it was given
@@ -86,13 +95,23 @@ func Run(ctx context.Context, p phased.Plan, o Options) (phased.Run, error) {
 	r.setup = phased.Setup{Surroundings: p.Surroundings, Sink: r, Grace: time.Duration(p.Grace), Kill: o.Kill}
 	r.emit(r.start())
 	if r.recordErr != nil && !o.RecordOptional {
-		return r.fold, fmt.Errorf("cannot record the run: %w", errors.Join(r.recordErr, o.Executor.Close()))
+		return r.fold, fmt.Errorf("cannot record the run: %w", errors.Join(r.recordErr, o.Executor.Close(ctx)))
 	}
 	stopWatch := r.watch(ctx)
 	err := r.lifecycle(ctx)
 	stopWatch()
-	err = errors.Join(err, o.Executor.Close())
-	return r.finish(err)
+	return r.finish(errors.Join(err, r.close(ctx)))
+}
+
+// close ends the executor, which may have the last word on a run that has not
+// failed.
+func (r *run) close(ctx context.Context) error {
+	err := r.o.Executor.Close(ctx)
+	if e, ok := errors.AsType[*phased.ExitError](err); ok {
+		r.fail(phased.Failure{Exit: e.Exit})
+		return nil
+	}
+	return err
 }
 
 func (r *run) start() phased.RunStarted {
@@ -137,6 +156,10 @@ func (r *run) lifecycle(ctx context.Context) error {
 	defer cancel()
 	var fatal error
 	for _, p := range r.plan.Phases {
+		if reason, message := r.skip(p.Name, ""); reason != "" {
+			r.emit(phased.PhaseSkipped{Phase: p.Name, Reason: reason, Message: message})
+			continue
+		}
 		goOn, err := r.phase(runCtx, p)
 		fatal = errors.Join(fatal, err)
 		if !goOn {
@@ -268,7 +291,7 @@ func (r *run) finish(err error) (phased.Run, error) {
 	}
 	end := phased.RunFinished{Status: phased.StatusSucceeded, Failure: r.failure, Took: time.Since(r.began), Ran: r.ran, Failed: r.failed}
 	if r.failure != nil {
-		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), r.o.ExitCode(r.failure.Exit)
+		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), r.exitCode(r.failure.Exit)
 	}
 	r.emit(end)
 	if e := r.unrecorded(); e != nil && err == nil {
@@ -278,6 +301,27 @@ func (r *run) finish(err error) (phased.Run, error) {
 		}
 	}
 	return r.fold, err
+}
+
+// exitCode is the exit status that a failure gives the run.
+func (r *run) exitCode(e phased.Exit) int {
+	s := r.fold.SessionEnded
+	if !r.o.SessionExit || s == nil {
+		return r.o.ExitCode(e)
+	}
+	switch e.Cause {
+	case phased.CauseTimeout, phased.CauseStopped, phased.CauseInternal:
+		return r.o.ExitCode(e)
+	}
+	return s.Status
+}
+
+// skip asks whether a phase or a hook of it is not run.
+func (r *run) skip(phase string, hook phased.Text) (reason, message string) {
+	if r.o.Skip == nil {
+		return "", ""
+	}
+	return r.o.Skip(phase, hook)
 }
 
 func internal(err error) phased.Exit {

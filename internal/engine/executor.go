@@ -26,9 +26,10 @@ type Executor interface {
 	// Leave ends the phase. A *phased.ExitError makes a phase fail that had not
 	// failed until then.
 	Leave(ctx context.Context) error
-	// Close ends what the executor holds. Left-over writers of captured output
-	// live on, unblocked.
-	Close() error
+	// Close ends what the executor holds: of a session the shell, whose EXIT trap
+	// runs then. A *phased.ExitError makes a run fail that had not failed until
+	// then. Left-over writers of captured output live on, unblocked.
+	Close(ctx context.Context) error
 }
 
 // Record puts events on record, in order, and returns when they are in the file.

@@ -61,7 +61,7 @@ func (f *fake) Leave(context.Context) error {
 	return f.leave[f.phase]
 }
 
-func (f *fake) Close() error { f.note("close"); return nil }
+func (f *fake) Close(context.Context) error { f.note("close"); return nil }
 
 // exits is a hook that ends with the status.
 func (f *fake) exits(status int) func(context.Context, phased.Hook) (phased.Result, error) {

@@ -42,6 +42,9 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 		r.fail(*lost)
 		return false, fatal
 	}
+	if r.over {
+		return false, fatal
+	}
 	return first == nil || (planned.OnFailure == phased.Continue && ctx.Err() == nil && fatal == nil), fatal
 }
 
@@ -91,6 +94,10 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if e.Verdict != phased.VerdictRun {
 			continue
 		}
+		if reason, message := r.skip(p.Name, e.Name); reason != "" {
+			r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: reason, Message: message})
+			continue
+		}
 		if exit, ended := endedBy(ctx); ended {
 			return orFailure(first, phased.Failure{Phase: p.Name, Exit: exit}), nil
 		}
@@ -104,7 +111,7 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure {
 			return lost, nil
 		}
-		if f != nil && p.OnFailure == phased.Stop {
+		if f != nil && p.OnFailure == phased.Stop || r.over {
 			return first, nil
 		}
 	}
@@ -129,7 +136,10 @@ func (r *run) recordFailure(phase string) *phased.Failure {
 
 // hook runs one hook and returns its failure, if any.
 func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (*phased.Failure, error) {
-	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Timeout: e.Timeout}
+	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout}
+	if p.Calls != "" {
+		h.Run = r.o.NewID()
+	}
 	if h.Timeout == 0 {
 		h.Timeout = p.HookTimeout
 	}
@@ -147,13 +157,20 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (
 	if err != nil {
 		res.Exit = internal(err)
 	}
+	if res.Skipped != "" && err == nil {
+		r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: phased.SkippedNotReadable, Message: res.Skipped})
+		return nil, nil
+	}
 	if !r.started { // it could not be run: it is on record all the same
 		r.Started(h, phased.Process{})
 	}
+	ignored := p.OnFailure == phased.Shell && res.Cause == phased.CauseExit && !res.Ended
 	r.emit(phased.HookFinished{
 		Phase: p.Name, Hook: e.Name, Exit: res.Exit, Took: time.Since(began), Usage: res.Usage,
 		Out: res.Out, Err: res.Err, Files: res.Files, Left: res.Left,
+		Ended: res.Ended, Ignored: ignored, Trace: res.Trace,
 	})
+	r.over = r.over || res.Ended
 	if !p.Failure {
 		r.ran++
 	}
@@ -163,7 +180,10 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (
 	if !p.Failure {
 		r.failed++
 	}
-	return &phased.Failure{Phase: p.Name, Hook: e.Name, Path: e.Path, Exit: res.Exit}, err
+	if ignored {
+		return nil, err
+	}
+	return &phased.Failure{Phase: p.Name, Hook: e.Name, Path: e.Path, Exit: res.Exit, Trace: res.Trace}, err
 }
 
 // leave ends the phase at the executor, which may have the last word on a phase

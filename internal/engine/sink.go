@@ -11,7 +11,7 @@ func (r *run) Started(h phased.Hook, p phased.Process) {
 	r.started = true
 	r.emit(phased.HookStarted{
 		Phase: h.Phase, Hook: h.Name, Path: h.Path, Args: h.Args,
-		Pid: p.Pid, PidStart: p.Start, Timeout: h.Timeout, Files: p.Files,
+		Pid: p.Pid, PidStart: p.Start, Timeout: h.Timeout, Files: p.Files, Run: h.Run,
 	})
 }
 
@@ -36,3 +36,6 @@ func (r *run) Signalled(h phased.Hook, sig syscall.Signal, reason string, count 
 
 // Warning implements phased.Sink.
 func (r *run) Warning(message string) { r.emit(phased.RunWarning{Message: message}) }
+
+// Tell implements phased.Sink.
+func (r *run) Tell(p phased.Payload) { r.emit(p) }

@@ -20,6 +20,7 @@ func (nobody) Output(phased.Hook, []phased.Part, bool)            {}
 func (nobody) Cut(phased.Hook, int64, int64)                      {}
 func (nobody) Signalled(phased.Hook, syscall.Signal, string, int) {}
 func (nobody) Warning(string)                                     {}
+func (nobody) Tell(phased.Payload) {}
 
 // native is what a native run gives its hooks.
 func native(sink phased.Sink) phased.Setup {
@@ -42,7 +43,7 @@ func enter(tb testing.TB, p *Process, s phased.Setup) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := p.Close(); err != nil {
+		if err := p.Close(context.Background()); err != nil {
 			tb.Error(err)
 		}
 	})

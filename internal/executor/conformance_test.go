@@ -21,7 +21,7 @@ type seam interface {
 	Enter(ctx context.Context, p phased.PlannedPhase, s phased.Setup) (phased.PlannedPhase, error)
 	Exec(ctx context.Context, h phased.Hook) (phased.Result, error)
 	Leave(ctx context.Context) error
-	Close() error
+	Close(ctx context.Context) error
 }
 
 // Options are what a behaviour asks of an executor beside its default, which is
@@ -135,7 +135,7 @@ func (b behaviour) run(t *testing.T, x seam) {
 	if err := x.Leave(ctx); err != nil {
 		t.Error(err)
 	}
-	if err := x.Close(); err != nil {
+	if err := x.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 	s.recorder.check(t)
@@ -364,7 +364,7 @@ func testList(t *testing.T, build func(testing.TB, Options) seam) {
 	if _, err := x.Enter(context.Background(), planned, native(&recorder{})); err == nil || !strings.Contains(err.Error(), "permission") {
 		t.Errorf("a phase that cannot be listed: %v", err)
 	}
-	if err := x.Close(); err != nil {
+	if err := x.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 }
@@ -403,7 +403,7 @@ func testSequence(t *testing.T, x seam) {
 	if _, err := x.Exec(ctx, hookOf(path)); err == nil {
 		t.Error("a hook was run outside of a phase")
 	}
-	if err := x.Close(); err != nil {
+	if err := x.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 	after := syscall.Umask(before)

@@ -41,7 +41,7 @@ func runAlone(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if err := p.Close(); err != nil {
+	if err := p.Close(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -147,7 +147,7 @@ func TestCloseHandsOver(t *testing.T) {
 	}
 	touch(t, dir+"/go")
 	await(t, "both to have written", func() bool { return exists(dir+"/a") && exists(dir+"/b") })
-	if err := p.Close(); err != nil {
+	if err := p.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for _, h := range hooks {
@@ -183,7 +183,7 @@ func TestCloseWithoutDrain(t *testing.T) {
 		if res, err := p.Exec(t.Context(), h); err != nil || !res.Left {
 			t.Fatal(res, err)
 		}
-		if err := p.Close(); err == nil || !strings.Contains(err.Error(), command) {
+		if err := p.Close(context.Background()); err == nil || !strings.Contains(err.Error(), command) {
 			t.Errorf("%s: %v", command, err)
 		}
 		touch(t, dir+"/end")

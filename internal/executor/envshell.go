@@ -312,7 +312,7 @@ func (s *EnvShell) trapExit() error {
 }
 
 // Close ends bash where Leave did not, and what still reads output.
-func (s *EnvShell) Close() error {
+func (s *EnvShell) Close(context.Context) error {
 	s.abandon()
 	return s.closeCapture()
 }

@@ -60,7 +60,7 @@ func newShellRig(t *testing.T, env []string, files ...string) *shellRig {
 func (r *shellRig) enter(ctx context.Context) error {
 	r.t.Helper()
 	_, err := r.Enter(ctx, phased.PlannedPhase{}, r.with)
-	r.t.Cleanup(func() { _ = r.Close() })
+	r.t.Cleanup(func() { _ = r.Close(context.Background()) })
 	return err
 }
 
@@ -460,7 +460,7 @@ func TestEnvShellTeesTheOutputOfHooks(t *testing.T) {
 	if p, err := os.FindProcess(pidIn(t, pid)); err != nil || p.Kill() != nil {
 		t.Error("what the hook left behind did not live on")
 	}
-	if err := r.Close(); err != nil {
+	if err := r.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 	r.rec.check(t)

@@ -52,6 +52,7 @@ type recorder struct {
 	reasons  []string
 	counts   []int
 	warnings []string
+	told     []phased.Payload
 	misuse   []string
 	onStart  func(phased.Process)
 }
@@ -116,6 +117,12 @@ func (r *recorder) Signalled(_ phased.Hook, sig syscall.Signal, reason string, c
 	r.signals = append(r.signals, phased.SignalName(sig))
 	r.reasons = append(r.reasons, reason)
 	r.counts = append(r.counts, count)
+}
+
+func (r *recorder) Tell(p phased.Payload) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, p)
 }
 
 func (r *recorder) Warning(m string) {

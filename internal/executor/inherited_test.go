@@ -40,7 +40,7 @@ func TestInheritedStdinIsTheHooks(t *testing.T) {
 	}
 	defer saved()
 	p := &Process{Output: Inherited, Stdin: r, Stdout: null, Stderr: null}
-	defer p.Close()
+	defer p.Close(context.Background())
 	s := phased.Setup{Sink: &recorder{}, Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/usr/bin:/bin"}, Umask: -1, Stdin: "inherit"}}
 	if _, err := p.Enter(t.Context(), phased.PlannedPhase{}, s); err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestSignalOfTheTerminalIsNotPassedOn(t *testing.T) {
 		if got := content(heard) != ""; got != (group == 0) {
 			t.Errorf("group %d: the hook was told: %v", group, got)
 		}
-		if err := p.Close(); err != nil {
+		if err := p.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}

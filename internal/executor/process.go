@@ -140,7 +140,7 @@ func (p *Process) leave() {
 // read on by a process that outlives this one (see DrainCommand), so that
 // nobody is blocked or killed by a full or closed pipe. What is written from
 // then on is not kept.
-func (p *Process) Close() error {
+func (p *Process) Close(context.Context) error {
 	p.leave()
 	err := p.left.close(p.DrainCommand)
 	for i, t := range p.cap.tees {

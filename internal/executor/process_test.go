@@ -325,7 +325,7 @@ func TestLeaks(t *testing.T) {
 			}
 		}
 		await(t, "what was left behind to end", func() bool { p.left.mu.Lock(); defer p.left.mu.Unlock(); return !p.left.running })
-		if err := p.Close(); err != nil {
+		if err := p.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -360,7 +360,7 @@ func TestNotEntered(t *testing.T) {
 	if _, err := p.Exec(t.Context(), hookOf("/bin/true")); !errors.Is(err, errNotEntered) {
 		t.Errorf("%v", err)
 	}
-	if err := p.Close(); err != nil {
+	if err := p.Close(context.Background()); err != nil {
 		t.Errorf("close of one that was never used: %v", err)
 	}
 }

@@ -358,7 +358,7 @@ func TestManyEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(run.Phases[0].Entries, p.Entries) {
+	if !cmp.Equal(run.Phases[0].Entries, p.Entries) {
 		t.Error("the entries changed on the way")
 	}
 	runs, err := s.Runs(t.Context())

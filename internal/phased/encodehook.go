@@ -1,9 +1,6 @@
 package phased
 
-import (
-	"strconv"
-	"unicode/utf8"
-)
+import "strconv"
 
 // The two events that every hook has are written out: a run waits for them, and
 // encoding/json takes 15 us for both, which is more than one in a hundred of
@@ -25,6 +22,7 @@ func appendHookStarted(b []byte, d HookStarted) []byte {
 	}
 	b = appendTimeout(b, d.Timeout)
 	b = appendDescriptors(b, d.Files)
+	b = appendField(b, "run", d.Run)
 	return append(b, '}')
 }
 
@@ -52,10 +50,22 @@ func appendHookFinished(b []byte, d HookFinished) []byte {
 	b = appendNumber(b, "out", d.Out)
 	b = appendNumber(b, "err", d.Err)
 	b = appendDescriptors(b, d.Files)
-	if d.Left {
-		b = append(b, `,"left":true`...)
+	b = appendTrue(b, "left", d.Left)
+	b = appendTrue(b, "ended", d.Ended)
+	b = appendTrue(b, "ignored", d.Ignored)
+	if d.Trace != nil {
+		b = append(b, `,"trace":`...)
+		b, _ = appendAny(b, d.Trace) // text and numbers: cannot fail
 	}
 	return append(b, '}')
+}
+
+func appendTrue(b []byte, name string, v bool) []byte {
+	if !v {
+		return b
+	}
+	b = append(append(b, `,"`...), name...)
+	return append(b, `":true`...)
 }
 
 // appendHookName opens the object of a hook's event.
@@ -123,55 +133,4 @@ func appendTexts(b []byte, list []Text) []byte {
 		b = t.appendJSON(b)
 	}
 	return append(b, ']')
-}
-
-// appendString appends a JSON string as encoding/json writes it without
-// escaping HTML.
-func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' {
-				i++
-				continue
-			}
-			b = append(b, s[from:i]...)
-			switch c {
-			case '"', '\\':
-				b = append(b, '\\', c)
-			case '\n':
-				b = append(b, `\n`...)
-			case '\t':
-				b = append(b, `\t`...)
-			case '\r':
-				b = append(b, `\r`...)
-			case '\b':
-				b = append(b, `\b`...)
-			case '\f':
-				b = append(b, `\f`...)
-			default:
-				b = append(b, `\u00`...)
-				b = append(b, hex[c>>4], hex[c&15])
-			}
-			i++
-			from = i
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			b = append(append(b, s[from:i]...), `\ufffd`...)
-			from = i + n
-		case r == '\u2028' || r == '\u2029':
-			b = append(append(b, s[from:i]...), `\u202`...)
-			b = append(b, hex[r&15])
-			from = i + n
-		}
-		i += n
-	}
-	b = append(b, s[from:]...)
-	return append(b, '"')
 }

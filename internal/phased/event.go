@@ -28,6 +28,12 @@ const (
 	KindHookCut        Kind = "hook.cut"
 	KindHookSignalled  Kind = "hook.signalled"
 	KindHookFinished   Kind = "hook.finished"
+	KindPhaseSkipped   Kind = "phase.skipped"
+	KindHookSkipped    Kind = "hook.skipped"
+	KindHookWarning    Kind = "hook.warning"
+	KindSessionStarted Kind = "session.started"
+	KindSessionEnded   Kind = "session.ended"
+	KindSpaceChanged   Kind = "space.changed"
 )
 
 // Payload is what an event of one kind carries.
@@ -58,13 +64,19 @@ func (u Unknown) Kind() Kind { return u.Name }
 func Payloads() []Payload {
 	return []Payload{
 		RunStarted{},
+		SessionStarted{},
+		PhaseSkipped{},
 		PhaseStarted{},
+		HookSkipped{},
 		HookStarted{},
 		HookOutput{},
 		HookCut{},
 		HookSignalled{},
 		HookFinished{},
+		SpaceChanged{},
+		HookWarning{},
 		PhaseFinished{},
+		SessionEnded{},
 		RunFailed{},
 		RunStopping{},
 		RunWarning{},
@@ -91,6 +103,8 @@ type RunStarted struct {
 	User         string       `json:"user,omitempty" doc:"user name of uid"`
 	SudoUser     string       `json:"sudo_user,omitempty" doc:"who called sudo"`
 	Parent       string       `json:"parent,omitempty" doc:"run inside of which this run was started"`
+	Resumes      string       `json:"resumes,omitempty" doc:"run that this run continues"`
+	From         string       `json:"from,omitempty" doc:"run in whose saved variable space this run starts"`
 	Output       string       `json:"output" doc:"captured, inherited or tee"`
 	Inherited    []Descriptor `json:"inherited,omitempty" doc:"what descriptors 1 and 2 were, where output is inherited"`
 	Surroundings Surroundings `json:"surroundings" doc:"process state that every hook starts with"`
@@ -134,6 +148,7 @@ type HookStarted struct {
 	PidStart uint64       `json:"pid_start,omitempty" doc:"its start time, in clock ticks since boot"`
 	Timeout  Duration     `json:"timeout,omitempty" doc:"time limit in force"`
 	Files    []Descriptor `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output starts"`
+	Run      string       `json:"run,omitempty" doc:"id of the run that this hook is: a lifecycle that is called by another"`
 }
 
 // HookOutput is a piece of captured output.
@@ -173,6 +188,10 @@ type HookFinished struct {
 	Err   int64         `json:"err,omitempty" doc:"bytes captured from stderr, before cutting"`
 	Files []Descriptor  `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output ends"`
 	Left  bool          `json:"left,omitempty" doc:"a process that it left behind still holds its output"`
+	Ended bool          `json:"ended,omitempty" doc:"the session ended in this hook"`
+	// Ignored: the phase's policy is shell, and the session lived on.
+	Ignored bool   `json:"ignored,omitempty" doc:"its failure changes nothing: the shell went on"`
+	Trace   *Trace `json:"trace,omitempty" doc:"where it failed"`
 }
 
 // PhaseFinished tells how a phase ended.
@@ -188,6 +207,7 @@ type Failure struct {
 	Hook  Text   `json:"hook,omitempty" doc:"hook that failed; absent where no hook did"`
 	Path  Text   `json:"path,omitempty" doc:"its path"`
 	Exit  Exit   `json:"exit" doc:"how it failed"`
+	Trace *Trace `json:"trace,omitempty" doc:"where it failed"`
 }
 
 // RunFailed tells the failure that stopped the run, or, where the lifecycle
@@ -346,6 +366,24 @@ func decodePayload(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookSignalled](raw)
 	case KindHookFinished:
 		return decode[HookFinished](raw)
+	}
+	return decodeSession(k, raw)
+}
+
+func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
+	switch k {
+	case KindPhaseSkipped:
+		return decode[PhaseSkipped](raw)
+	case KindHookSkipped:
+		return decode[HookSkipped](raw)
+	case KindHookWarning:
+		return decode[HookWarning](raw)
+	case KindSessionStarted:
+		return decode[SessionStarted](raw)
+	case KindSessionEnded:
+		return decode[SessionEnded](raw)
+	case KindSpaceChanged:
+		return decode[SpaceChanged](raw)
 	}
 	return Unknown{Name: k, Raw: append(json.RawMessage(nil), raw...)}, nil
 }

@@ -21,6 +21,7 @@ const (
 	VerdictNameFilter    Verdict = "name-filter"    // refused by the name filter of the settings
 	VerdictMasked        Verdict = "masked"         // a link to /dev/null, in this root or in a higher one
 	VerdictShadowed      Verdict = "shadowed"       // a higher root has an entry of the same name
+	VerdictNoMatch       Verdict = "no-match"       // sourced phases: the name does not match the phase's glob
 )
 
 // Entry is anything found in a hook directory, with its one verdict.
@@ -36,6 +37,8 @@ type Entry struct {
 	ModTime time.Time `json:"mtime,omitzero" doc:"modification time of the target"`
 	Digest  string    `json:"digest,omitempty" doc:"sha256 of the content, in hex, of entries that run"`
 	Timeout Duration  `json:"timeout,omitempty" doc:"time limit of this hook"`
+	Args    []Text    `json:"args,omitempty" doc:"arguments that it is sourced with"`
+	Plugin  string    `json:"plugin,omitempty" doc:"plugin that it belongs to"`
 	// File is what the digest was made of. It stays in the process.
 	File FileID `json:"-"`
 }
@@ -56,6 +59,10 @@ const (
 	Stop        OnFailure = "stop"         // end the phase and the lifecycle (the default)
 	FinishPhase OnFailure = "finish-phase" // run the rest of the phase, then end the lifecycle
 	Continue    OnFailure = "continue"     // run everything, fail at the end
+	// Shell leaves it to the shell of a session: the lifecycle ends when that
+	// ends, and a hook that fails while it lives is an ignored failure, on record
+	// and no cause (what stack.sh, unstack.sh and clean.sh do).
+	Shell OnFailure = "shell"
 )
 
 // Order says in which order the hooks of a phase run.
@@ -67,13 +74,32 @@ const (
 	Glob    Order = "glob"    // bytewise by whole name (a shell's glob in the C locale; run-parts)
 )
 
+// Executor names of phases.
+const (
+	ExecutorProcess = "process" // each hook is a child process
+	ExecutorSession = "session" // hooks are sourced into the one bash of the run
+)
+
+// Scope is where the hooks of a phase are sourced.
+type Scope string
+
+// The scopes.
+const (
+	// ScopeFunction sources inside a function called run_phase with the locals
+	// mode and phase: a bare declare is local to the phase (stack.sh).
+	ScopeFunction Scope = "function"
+	// ScopeTop sources at the top level of the session (unstack.sh's and
+	// clean.sh's own loops, and base steps).
+	ScopeTop Scope = "top"
+)
+
 // Phase is a named step of a lifecycle: an ordered list of hooks.
 type Phase struct {
 	Name      string    `json:"name" doc:"name, unique in the lifecycle"`
 	Dir       string    `json:"dir" doc:"directory: relative to each hook tree, or absolute"`
-	OnFailure OnFailure `json:"on_failure" doc:"stop, finish-phase or continue"`
+	OnFailure OnFailure `json:"on_failure" doc:"stop, finish-phase, continue or shell"`
 	Order     Order     `json:"order" doc:"numeric or glob"`
-	Executor  string    `json:"executor" doc:"how hooks are run: process"`
+	Executor  string    `json:"executor" doc:"how hooks are run: process or session"`
 	Timeout   Duration  `json:"timeout,omitempty" doc:"time limit of the phase"`
 	// HookTimeout limits each hook of the phase that has no limit of its own.
 	HookTimeout Duration `json:"hook_timeout,omitempty" doc:"time limit of each hook of the phase"`
@@ -83,6 +109,24 @@ type Phase struct {
 	Optional bool `json:"optional,omitempty" doc:"a missing directory is no error"`
 	// Failure marks the phase that runs when another has failed.
 	Failure bool `json:"failure,omitempty" doc:"this is the failure phase"`
+
+	// What follows is for sourced phases only.
+
+	// Glob is the pattern of the hooks' names, which the shell expands: *.sh.
+	Glob string `json:"glob,omitempty" doc:"pattern that names of sourced hooks match"`
+	// Files are base steps: files sourced in this order, in place of a
+	// directory. They are relative to the top directory, or absolute.
+	Files []Text `json:"files,omitempty" doc:"files that are sourced, in this order, in place of a directory"`
+	// Args are the arguments that hooks of the directory are sourced with: the
+	// mode, and the sub-phase where there is one.
+	Args  []Text `json:"args,omitempty" doc:"arguments that hooks are sourced with"`
+	Scope Scope  `json:"scope,omitempty" doc:"function or top"`
+	// Calls is a lifecycle that is run in place of hooks, as a process of its
+	// own that the session starts. What it does fails nothing here.
+	Calls string `json:"calls,omitempty" doc:"lifecycle that the session runs here as a process of its own"`
+	// Plugins says which file of each plugin takes part, behind the hooks of the
+	// directory: settings, override-defaults or plugin.sh; "" none.
+	Plugins string `json:"plugins,omitempty" doc:"file of each plugin that takes part"`
 }
 
 // Lifecycle is an ordered list of phases with a failure phase. It is data.
@@ -125,6 +169,45 @@ type Surroundings struct {
 	Stdin string `json:"stdin" doc:"null (/dev/null) or inherit"`
 }
 
+// Session is how the one bash of a run is started into which hooks are sourced.
+// Its environment, directory, umask and stdin are the run's Surroundings.
+type Session struct {
+	// Name is $0 of the session: TOP_DIR/stack.sh.
+	Name Text `json:"name"`
+	// TopDir is the value of the variable TOP_DIR, which is not exported.
+	TopDir Text `json:"top_dir"`
+	// Posix starts bash in POSIX mode.
+	Posix bool `json:"posix,omitempty"`
+	// Options are switched on by `set -o` before anything is sourced: errexit,
+	// nounset, pipefail, xtrace.
+	Options []string `json:"options,omitempty"`
+	// Localrc is the text of the local.conf's localrc section, sourced with
+	// enable_plugin defined; it is in no plan that is shown, since it holds
+	// passwords.
+	Localrc Text `json:"-"`
+	// Conf is the file that Localrc and the plugins came from.
+	Conf Text `json:"conf,omitempty"`
+	// Plugins are those that Conf enables, in their order.
+	Plugins []Plugin `json:"plugins,omitempty"`
+	// Provenance records after each hook what it changed in the variable space.
+	Provenance bool `json:"provenance"`
+	// Resume keeps the variable space for `phased resume`: "on" until the run
+	// ends well, "keep" also then, "off" never.
+	Resume string `json:"resume"`
+}
+
+// Plugin is a directory of hooks that a local.conf enables.
+type Plugin struct {
+	Name     string   `json:"name"`
+	Source   Text     `json:"source"`             // path or URL as it is written
+	Ref      string   `json:"ref,omitempty"`      // branch, tag or commit
+	Dir      Text     `json:"dir"`                // where its files lie
+	Requires []string `json:"requires,omitempty"` // of plugin_requires
+	Line     int      `json:"line"`               // of its enable_plugin in the file
+	// Fetch says that Dir does not exist yet: it is cloned when the run starts.
+	Fetch bool `json:"fetch,omitempty"`
+}
+
 // Plan is the full, explained forecast of what one run of a lifecycle will do.
 // It is pure data; nothing in it depends on the time at which it was made.
 type Plan struct {
@@ -139,6 +222,7 @@ type Plan struct {
 	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
 	Pinned       bool           `json:"pinned,omitempty"`
 	Surroundings Surroundings   `json:"surroundings"`
+	Session      *Session       `json:"session,omitempty"` // nil: nothing is sourced
 	// Digest is the sha256 of what the plan will do: everything above but where
 	// it was written down (Settings), words (details) and times of files.
 	Digest  string   `json:"digest"`
@@ -161,6 +245,10 @@ type Hook struct {
 	Args    []Text // without argv[0]
 	Env     []Text // added to the surroundings, NAME=value
 	Timeout Duration
+	// Plugin is the plugin that a sourced hook belongs to; "": none.
+	Plugin string
+	// Run is the id that the run which this hook is gets: see Phase.Calls.
+	Run string
 }
 
 // Duration is a time.Duration that reads and writes as text ("90s", "1h30m").

@@ -20,12 +20,13 @@ const (
 	StatusTimedOut    Status = "timed-out"   // a time limit ended it
 	StatusStopped     Status = "stopped"     // somebody told phased to stop
 	StatusInterrupted Status = "interrupted" // phased died
+	StatusSkipped     Status = "skipped"     // of a phase or hook: it was not run
 )
 
 // Final reports whether nothing can follow the status.
 func (s Status) Final() bool {
 	switch s {
-	case StatusSucceeded, StatusFailed, StatusTimedOut, StatusStopped, StatusInterrupted:
+	case StatusSucceeded, StatusFailed, StatusTimedOut, StatusStopped, StatusInterrupted, StatusSkipped:
 		return true
 	}
 	return false
@@ -59,6 +60,9 @@ type Run struct {
 	ExitCode int           `json:"exit_code"`
 	Warnings []string      `json:"warnings,omitempty"`
 	ClosedBy string        `json:"closed_by,omitempty"` // who closed it as interrupted
+	// Session is the bash that hooks are sourced into; nil: there is none.
+	Session      *SessionStarted `json:"session,omitempty"`
+	SessionEnded *Exit           `json:"session_ended,omitempty"`
 }
 
 // PhaseRun is one phase of a run.
@@ -68,6 +72,9 @@ type PhaseRun struct {
 	Began  time.Time     `json:"began"`
 	Took   time.Duration `json:"took_ns,omitempty"`
 	Hooks  []HookRun     `json:"hooks"`
+	Reason string        `json:"reason,omitempty"` // why it was skipped, in words
+	// Warnings are those of no hook.
+	Warnings []HookWarning `json:"warnings,omitempty"`
 }
 
 // HookRun is one hook of a run. Its output is not kept: read the events.
@@ -83,6 +90,14 @@ type HookRun struct {
 	Dropped int64         `json:"dropped,omitempty"` // bytes left out of the record
 	Left    bool          `json:"left,omitempty"`    // left a process behind that holds its output
 	Ends    []Descriptor  `json:"ends,omitempty"`    // where its inherited output ended
+	Reason  string        `json:"reason,omitempty"`  // why it was skipped, in words
+	Ended   bool          `json:"ended,omitempty"`   // the session ended in it
+	Ignored bool          `json:"ignored,omitempty"` // it failed, and the shell went on
+	Trace   *Trace        `json:"trace,omitempty"`   // where it failed
+	// Changes is how many things it changed in the variable space; the events
+	// have them.
+	Changes  int           `json:"changes,omitempty"`
+	Warnings []HookWarning `json:"warnings,omitempty"`
 }
 
 // Apply adds an event to the run. It is pure, idempotent by seq (an event that
@@ -141,9 +156,42 @@ func (r *Run) Apply(e Event) bool {
 			exit := d.Exit
 			h.Exit, h.Status, h.Took, h.Usage = &exit, StatusOf(exit.Cause), d.Took, d.Usage
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
+			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace
 		}
+	default:
+		r.applySession(e)
 	}
 	return true
+}
+
+// applySession adds an event that only runs with sourced hooks, or resumed ones,
+// have.
+func (r *Run) applySession(e Event) {
+	switch d := e.Data.(type) {
+	case SessionStarted:
+		r.Session = &d
+	case SessionEnded:
+		r.SessionEnded = &d.Exit
+	case PhaseSkipped:
+		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: PhaseStarted{Phase: d.Phase}, Status: StatusSkipped, Began: e.Time, Reason: d.Message})
+	case HookSkipped:
+		if p := r.phase(d.Phase); p != nil {
+			p.Hooks = append(p.Hooks, HookRun{
+				HookStarted: HookStarted{Phase: d.Phase, Hook: d.Hook, Path: d.Path}, Status: StatusSkipped, Began: e.Time, Reason: d.Message,
+			})
+		}
+	case HookWarning:
+		p := r.phase(d.Phase)
+		if h := r.Hook(d.Phase, d.Hook); h != nil && d.Hook != "" {
+			h.Warnings = append(h.Warnings, d)
+		} else if p != nil {
+			p.Warnings = append(p.Warnings, d)
+		}
+	case SpaceChanged:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			h.Changes += len(d.Changes)
+		}
+	}
 }
 
 // interrupt marks what was still going on as interrupted.
@@ -209,6 +257,9 @@ func (r *Run) Counts() (ran, failed int) {
 			continue
 		}
 		for j := range r.Phases[i].Hooks {
+			if r.Phases[i].Hooks[j].Status == StatusSkipped {
+				continue
+			}
 			ran++
 			if x := r.Phases[i].Hooks[j].Exit; x != nil && !x.OK() {
 				failed++

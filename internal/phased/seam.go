@@ -29,6 +29,14 @@ type Result struct {
 	Out, Err int64        // bytes captured, before cutting
 	Files    []Descriptor // inherited output that is a regular file: where it ends
 	Left     bool         // a process that it left behind still holds its output
+	// Skipped says why a sourced hook was not run when its turn came: it is not
+	// readable any more. "": it was run.
+	Skipped string
+	// Ended says that the session ended in this hook: by exit, exec, errexit or a
+	// signal. No other hook can be sourced then.
+	Ended bool
+	// Trace is where a sourced hook failed, as far as is known.
+	Trace *Trace
 }
 
 // Sink takes what an executor learns while a hook runs. Its methods may be
@@ -46,6 +54,9 @@ type Sink interface {
 	Signalled(h Hook, sig syscall.Signal, reason string, count int)
 	// Warning is called with what a person should know.
 	Warning(message string)
+	// Tell records what an executor alone can know: SessionStarted,
+	// SessionEnded, SpaceChanged, HookWarning.
+	Tell(Payload)
 }
 
 // Part is a piece of captured output.
