@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 			fmt.Println(err)
 			os.Exit(1)
 		}
+	case "share":
+		childShare()
 	default:
 		os.Exit(m.Run())
 	}

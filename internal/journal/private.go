@@ -1,0 +1,116 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// privateDir holds what nobody else may read, by run: the variable spaces that
+// `phased resume` restores. They hold every password that a hook ever set.
+const privateDir = "private"
+
+// Private returns the private directory of a run, and makes it: only the user
+// who runs phased gets in, also where he has opened the state directory to
+// others.
+func (s *Store) Private(id string) (string, error) {
+	if err := s.writable(); err != nil {
+		return "", err
+	}
+	if !validID(id) {
+		return "", fmt.Errorf("%q is not a run id", id)
+	}
+	for _, d := range []string{s.path(privateDir), s.path(privateDir, id)} {
+		if _, err := makeDir(d, 0o700); err != nil {
+			return "", fmt.Errorf("cannot make %s: %w", d, err)
+		}
+		if err := ownDir(d); err != nil {
+			return "", err
+		}
+	}
+	return s.path(privateDir, id), nil
+}
+
+// Saved returns the path of a file in the private directory of a run; an error
+// that is fs.ErrNotExist where there is none (any more). A file, or a directory
+// on the way, that another user can write is refused.
+func (s *Store) Saved(id, name string) (string, error) {
+	if !validID(id) || name != filepath.Base(name) {
+		return "", fmt.Errorf("%q of %q: no such file of a run", name, id)
+	}
+	for _, d := range []string{s.path(privateDir), s.path(privateDir, id)} {
+		if err := ownDir(d); err != nil {
+			return "", err
+		}
+	}
+	path := s.path(privateDir, id, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || !own(info) {
+		return "", fmt.Errorf("%s is not a file of this user that nobody else can write: it is not trusted", path)
+	}
+	return path, nil
+}
+
+// ForgetPrivate removes the private directory of a run, if it has one.
+func (s *Store) ForgetPrivate(id string) error {
+	if !validID(id) {
+		return fmt.Errorf("%q is not a run id", id)
+	}
+	if err := os.RemoveAll(s.path(privateDir, id)); err != nil {
+		return fmt.Errorf("cannot remove what was kept for resuming run %s: %w", id, err)
+	}
+	return nil
+}
+
+// ExpirePrivate removes what was kept of runs for longer than that; also of runs
+// whose record is gone. Runs that go on are left alone.
+func (s *Store) ExpirePrivate(ttl time.Duration, now time.Time) error {
+	names, err := s.list(privateDir)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, id := range names {
+		info, err := os.Lstat(s.path(privateDir, id))
+		if err != nil || !validID(id) || s.goesOn(id) {
+			continue
+		}
+		_, gone := os.Lstat(s.RunFile(id))
+		if now.Sub(info.ModTime()) > ttl || errors.Is(gone, fs.ErrNotExist) && now.Sub(info.ModTime()) > time.Minute {
+			errs = errors.Join(errs, s.ForgetPrivate(id))
+		}
+	}
+	return errs
+}
+
+// goesOn reports whether a writer holds the run's file, also where that cannot be
+// found out.
+func (s *Store) goesOn(id string) bool {
+	live, err := s.live(id)
+	return live || err != nil && !errors.Is(err, fs.ErrNotExist)
+}
+
+// ownDir demands a directory that belongs to this user, and that nobody else can
+// write.
+func ownDir(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() || !own(info) {
+		return fmt.Errorf("%s is not a directory of this user that nobody else can write: it is not trusted", path)
+	}
+	return nil
+}
+
+func own(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0
+}
