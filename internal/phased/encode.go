@@ -80,7 +80,7 @@ func appendHookOutput(b []byte, d HookOutput) []byte {
 
 func (t Text) appendJSON(b []byte) []byte {
 	if utf8.ValidString(string(t)) {
-		return appendString(b, string(t))
+		return append(appendEscaped(append(b, '"'), string(t)), '"')
 	}
 	b = append(b, `{"b64":"`...)
 	b = base64.StdEncoding.AppendEncode(b, []byte(t))
