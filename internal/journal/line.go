@@ -92,9 +92,7 @@ func (r record) event() (phased.Event, error) {
 	if r.full != nil {
 		return *r.full, nil
 	}
-	var e phased.Event
-	err := json.Unmarshal(r.line, &e)
-	return e, err
+	return phased.ParseEvent(r.line)
 }
 
 // brief decodes what a fold needs: output, which is most of a run file, is left
