@@ -147,6 +147,9 @@ func (l *look) first(f *os.File, sum *phased.Summary) error {
 			Pid         int         `json:"pid"`
 			PidStart    uint64      `json:"pid_start"`
 			BootID      string      `json:"boot_id"`
+			Parent      string      `json:"parent"`
+			Resumes     string      `json:"resumes"`
+			From        string      `json:"from"`
 		} `json:"data"`
 	}
 	if err := newer(line); err != nil {
@@ -161,6 +164,7 @@ func (l *look) first(f *os.File, sum *phased.Summary) error {
 	d := e.Data
 	sum.Lifecycle, sum.Base, sum.Personality, sum.Began = d.Lifecycle, d.Base, d.Personality, e.Time
 	sum.Pid, sum.PidStart, sum.BootID = d.Pid, d.PidStart, d.BootID
+	sum.Parent, sum.Resumes, sum.From = d.Parent, d.Resumes, d.From
 	return nil
 }
 

@@ -63,6 +63,9 @@ type Run struct {
 	// Session is the bash that hooks are sourced into; nil: there is none.
 	Session      *SessionStarted `json:"session,omitempty"`
 	SessionEnded *Exit           `json:"session_ended,omitempty"`
+	// Space is how many things are on record of the variable space that the
+	// session started with; 0: it is not recorded.
+	Space int `json:"space,omitempty"`
 }
 
 // PhaseRun is one phase of a run.
@@ -188,7 +191,9 @@ func (r *Run) applySession(e Event) {
 			p.Warnings = append(p.Warnings, d)
 		}
 	case SpaceChanged:
-		if h := r.Hook(d.Phase, d.Hook); h != nil {
+		if d.Phase == "" {
+			r.Space += len(d.Changes)
+		} else if h := r.Hook(d.Phase, d.Hook); h != nil {
 			h.Changes += len(d.Changes)
 		}
 	}

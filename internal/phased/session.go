@@ -132,7 +132,7 @@ type Trace struct {
 	Line      int        `json:"line,omitempty" doc:"its line"`
 	Command   Text       `json:"command,omitempty" doc:"the command, as bash has it"`
 	Stack     []Frame    `json:"stack,omitempty" doc:"calls, innermost first"`
-	Source    []Text     `json:"source,omitempty" doc:"the line of the file, as it was then"`
+	Source    []Text     `json:"source,omitempty" doc:"the line of the file, as it was then, and the lines after it that belong to the command"`
 	Variables []Variable `json:"variables,omitempty" doc:"variables that the line uses, as they were then"`
 	Ignored   int        `json:"ignored,omitempty" doc:"further failures in this hook that nobody minded"`
 }

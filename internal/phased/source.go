@@ -27,6 +27,9 @@ type Summary struct {
 	Pid         int           `json:"pid,omitempty"`
 	PidStart    uint64        `json:"pid_start,omitempty"`
 	BootID      string        `json:"boot_id,omitempty"`
+	Parent      string        `json:"parent,omitempty"`  // run inside of which it was started
+	Resumes     string        `json:"resumes,omitempty"` // run that it continues
+	From        string        `json:"from,omitempty"`    // run in whose saved variable space it started
 }
 
 // Source is where runs are read from: the journal of this host, or a hub.
