@@ -10,8 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"phased/internal/executor"
 	"phased/internal/phased"
 )
 
@@ -51,7 +50,7 @@ func (s *stopper) take(sig syscall.Signal, cancel context.CancelCauseFunc) {
 	if s.first == 0 {
 		s.first = sig
 		s.before(sig)
-		cancel(&phased.StopRequest{Signal: sig, Group: terminalGroup(sig)})
+		cancel(&phased.StopRequest{Signal: sig, Group: executor.TerminalGroup(sig)})
 		return
 	}
 	select {
@@ -59,24 +58,6 @@ func (s *stopper) take(sig syscall.Signal, cancel context.CancelCauseFunc) {
 	default:
 		close(s.kill)
 	}
-}
-
-// terminalGroup returns the process group of this process where the terminal is
-// likely to have sent it the signal as a whole; 0 otherwise.
-func terminalGroup(sig syscall.Signal) int {
-	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
-		return 0
-	}
-	fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(fd)
-	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
-	if err != nil || group != unix.Getpgrp() {
-		return 0
-	}
-	return group
 }
 
 // groupSignal is how long a hook that a signal has ended makes phased wait for
