@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 
+	"phased/internal/executor"
 	"phased/internal/phased"
 )
 
@@ -20,6 +21,8 @@ type stopper struct {
 	quit    chan struct{}
 	gone    sync.WaitGroup
 	cancel  context.CancelCauseFunc
+	// group tells which process group got a signal as a whole; nil: none.
+	group func(syscall.Signal) int
 }
 
 // listen begins to listen to SIGINT, SIGTERM and SIGHUP. A SIGHUP that was
@@ -31,14 +34,26 @@ type stopper struct {
 // takes a quarter of a millisecond, in which the plan can be made. Nothing is to
 // be started before ready is closed.
 func listen(ctx context.Context) (context.Context, *stopper) {
+	return newStopper(ctx, func(_ syscall.Signal) int { return 0 }, func(sig syscall.Signal) bool { return sig == syscall.SIGHUP && signal.Ignored(sig) })
+}
+
+// listenLikeHooks is listen for commands whose hooks are in phased's own process
+// group, and get what the terminal sends as well. Every signal that was ignored
+// when phased was started stays so.
+func listenLikeHooks(ctx context.Context) (context.Context, *stopper) {
+	return newStopper(ctx, executor.TerminalGroup, func(sig syscall.Signal) bool { return signal.Ignored(sig) })
+}
+
+func newStopper(ctx context.Context, group func(syscall.Signal) int, leave func(syscall.Signal) bool) (context.Context, *stopper) {
 	s := &stopper{
-		kill: make(chan struct{}), ready: make(chan struct{}), signals: make(chan os.Signal, 8), pipe: make(chan os.Signal, 1), quit: make(chan struct{}),
+		group: group, kill: make(chan struct{}), ready: make(chan struct{}), signals: make(chan os.Signal, 8), pipe: make(chan os.Signal, 1), quit: make(chan struct{}),
 	}
 	ctx, s.cancel = context.WithCancelCause(ctx)
 	s.gone.Go(func() {
-		signal.Notify(s.signals, syscall.SIGINT, syscall.SIGTERM)
-		if !signal.Ignored(syscall.SIGHUP) {
-			signal.Notify(s.signals, syscall.SIGHUP)
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+			if !leave(sig) {
+				signal.Notify(s.signals, sig)
+			}
 		}
 		signal.Notify(s.pipe, syscall.SIGPIPE)
 		close(s.ready)
@@ -54,7 +69,8 @@ func (s *stopper) watch() {
 		case sig := <-s.signals:
 			switch count++; count {
 			case 1:
-				s.cancel(&phased.StopRequest{Signal: sig.(syscall.Signal)})
+				sig := sig.(syscall.Signal)
+				s.cancel(&phased.StopRequest{Signal: sig, Group: s.group(sig)})
 			case 2:
 				close(s.kill)
 			}

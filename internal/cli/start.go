@@ -20,11 +20,17 @@ func newID(now time.Time) string {
 
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
+	s := startFacts(j.w)
+	s.Parent, s.Output = j.w.getenv("PHASED_RUN_ID"), "captured"
+	return s
+}
+
+// startFacts returns what run.started tells of this process.
+func startFacts(w *World) phased.RunStarted {
 	s := phased.RunStarted{
-		Host: hostname(), BootID: proc.BootID(), Version: j.w.Version, Pid: os.Getpid(), UID: os.Geteuid(),
-		SudoUser: j.w.getenv("SUDO_USER"), Parent: j.w.getenv("PHASED_RUN_ID"), Output: "captured",
+		Host: hostname(), BootID: proc.BootID(), Version: w.Version, Pid: os.Getpid(), UID: os.Geteuid(), SudoUser: w.getenv("SUDO_USER"),
 	}
-	for _, a := range j.w.Argv {
+	for _, a := range w.Argv {
 		s.Argv = append(s.Argv, phased.Text(a))
 	}
 	if st, err := proc.Read(s.Pid); err == nil {
