@@ -22,6 +22,10 @@ func rooms() map[string]room {
 		},
 		"config": {leaf: true, why: "it turns a file into values; what they mean is decided by the rooms"},
 		"proc":   {leaf: true, shut: []string{"os/exec"}, why: "it reads /proc and nothing else"},
+		"records": {
+			leaf: true, shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
+			why: "it reads memory: what a bash tells is the same whether it comes by a pipe or lies in a file",
+		},
 		"plan":   {why: "it forecasts: it must not know how hooks are run or where runs are kept"},
 		"engine": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"},
