@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
 )
@@ -69,6 +72,10 @@ func (d durability) when(p phased.Payload) int {
 	return whenever
 }
 
+// aheadSize is how much is written before the kernel is asked to begin to write
+// it to the disk.
+const aheadSize = 1 << 20
+
 // Writer appends to one run file and holds its lock. Its methods may be called
 // from any goroutine.
 type Writer struct {
@@ -88,6 +95,9 @@ type Writer struct {
 	ran     bool       // a hook was started since a phase's end was synced
 	closed  bool       // by Close
 	syncing chan error // gets the outcome of the sync that goes on; nil: none does
+	asked   int64      // up to here the kernel was asked to begin to write to the disk
+	asking  atomic.Bool
+	asks    sync.WaitGroup
 	wake    chan struct{}
 	done    chan struct{} // closed when nothing comes any more
 }
@@ -203,6 +213,7 @@ func (w *Writer) append(events []phased.Event) error {
 		return err
 	}
 	w.seq, w.last = seq, last
+	w.ahead()
 	if w.wake != nil {
 		close(w.wake)
 		w.wake = nil
@@ -244,6 +255,22 @@ func (w *Writer) write(b []byte) error {
 		}
 	}
 	return err
+}
+
+// ahead lets the kernel begin to write to the disk what the file has grown by,
+// while hooks run: less of it is left to wait for when it is synced. That alone
+// makes nothing durable, and what goes wrong is told by the sync.
+func (w *Writer) ahead() {
+	if w.level == syncNone || w.size-w.asked < aheadSize || !w.asking.CompareAndSwap(false, true) {
+		return
+	}
+	from := w.asked
+	w.asked = w.size &^ int64(os.Getpagesize()-1) // the last page is still to grow
+	n := w.asked - from
+	w.asks.Go(func() { // it waits where the disk has much to do
+		_ = unix.SyncFileRange(int(w.file.Fd()), from, n, unix.SYNC_FILE_RANGE_WRITE)
+		w.asking.Store(false)
+	})
 }
 
 func (w *Writer) sync(when int) error {
@@ -311,6 +338,7 @@ func (w *Writer) Close() error {
 		return w.err
 	}
 	w.closed = true
+	w.asks.Wait()
 	err := w.join()
 	if w.last && w.err == nil && err == nil {
 		if err = os.Remove(w.marker); errors.Is(err, fs.ErrNotExist) {

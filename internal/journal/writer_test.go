@@ -17,6 +17,35 @@ import (
 	"phased/internal/phased"
 )
 
+// TestAhead proves that output goes to the disk while a run goes on, once there
+// is much of it, and only where something is to be durable.
+func TestAhead(t *testing.T) {
+	for level, want := range map[string]int64{"": 5 << 20, "run": 5 << 20, "none": 0} {
+		s := openStore(t, Options{Durability: level})
+		w := begin(t, s, testID(1))
+		sc := newScript(testID(1))
+		output := phased.HookOutput{Phase: "configure", Hook: "10-a", Stream: "out", Text: phased.Text(strings.Repeat("x", 64<<10))}
+		if err := w.Append(sc.all(started("/x"), phased.PhaseStarted{Phase: "configure"}, phased.HookStarted{Phase: "configure", Hook: "10-a"}, output)...); err != nil {
+			t.Fatal(err)
+		}
+		if w.asked != 0 {
+			t.Errorf("durability %q: asked for %d bytes of little output", level, w.asked)
+		}
+		for range 100 {
+			if err := w.Append(sc.next(output)); err != nil {
+				t.Fatal(err)
+			}
+			w.asks.Wait() // with one under way there is no other
+		}
+		if page := int64(os.Getpagesize()); w.asked < want || w.asked > w.size || want == 0 && w.asked > 0 || w.asked%page != 0 {
+			t.Errorf("durability %q: asked for %d of %d bytes", level, w.asked, w.size)
+		}
+		if err := w.Close(); err != nil {
+			t.Errorf("durability %q: %v", level, err)
+		}
+	}
+}
+
 func TestWriteAndRead(t *testing.T) {
 	for _, level := range []string{"", "run", "phase", "hook"} {
 		s := openStore(t, Options{Durability: level})
