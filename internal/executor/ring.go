@@ -34,7 +34,7 @@ func (r *ring) reset(limit, slack int) {
 func (r *ring) room() []byte {
 	end := r.start + r.kept
 	if full := r.max + r.slack; end == len(r.buf) && end < full {
-		grown := make([]byte, min(full, max(ringBegin, 2*len(r.buf))))
+		grown := make([]byte, min(full, max(ringBegin, 4*len(r.buf))))
 		copy(grown, r.buf)
 		r.buf = grown
 	}
