@@ -26,6 +26,9 @@ func styles() map[string]Style {
 		"term60":   {Terminal: true, Width: 60, Colour: true, Unicode: true, Now: now, Zone: zone},
 		"term100":  {Terminal: true, Width: 100, Colour: true, Unicode: true, Now: now, Zone: zone},
 		"nocolour": {Terminal: true, Width: 100, Unicode: true, Now: now, Zone: zone},
+		"term80":   {Terminal: true, Width: 80, Colour: true, Unicode: true, Now: now, Zone: zone},
+		"nocol80":  {Terminal: true, Width: 80, Unicode: true, Now: now, Zone: zone},
+		"nocol120": {Terminal: true, Width: 120, Unicode: true, Now: now, Zone: zone},
 		"ascii60":  {Terminal: true, Width: 60, Now: now, Zone: zone, Flags: "--state-dir /tmp/s"},
 	}
 }
@@ -33,8 +36,19 @@ func styles() map[string]Style {
 // golden compares what was printed in every style with testdata/NAME.golden.
 func golden(t *testing.T, name string, draw func(*bytes.Buffer, Style)) {
 	t.Helper()
+	goldenIn(t, name, []string{"plain", "term60", "term100", "nocolour", "ascii60"}, draw)
+}
+
+// goldenSession is golden in the styles that sessions are drawn in.
+func goldenSession(t *testing.T, name string, draw func(*bytes.Buffer, Style)) {
+	t.Helper()
+	goldenIn(t, name, []string{"plain", "term80", "nocol80", "nocol120", "ascii60"}, draw)
+}
+
+func goldenIn(t *testing.T, name string, names []string, draw func(*bytes.Buffer, Style)) {
+	t.Helper()
 	var all bytes.Buffer
-	for _, style := range []string{"plain", "term60", "term100", "nocolour", "ascii60"} {
+	for _, style := range names {
 		var b bytes.Buffer
 		draw(&b, styles()[style])
 		text := strings.NewReplacer("\x1b", "␛", "\r", "␍").Replace(b.String())

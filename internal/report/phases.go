@@ -35,6 +35,9 @@ func (p *printer) phases(st Story) {
 func (p *printer) phase(ph phased.PhaseRun, all bool) {
 	title := p.phaseTitle(ph.Phase, ph.Failure)
 	switch {
+	case ph.Status == phased.StatusSkipped:
+		p.line(title + p.paint(dim, "  skipped: "+Safe(oneLine(ph.Reason), false)))
+		return
 	case ph.Missing:
 		p.line(title + p.paint(dim, "  no directory"))
 		return
@@ -48,9 +51,10 @@ func (p *printer) phase(ph phased.PhaseRun, all bool) {
 	for _, d := range ph.Differences {
 		p.line("  " + p.paint(yellow, differenceText(d)))
 	}
+	p.warnings(ph.Warnings, "", "  ")
 	hidden := 0
 	for _, h := range ph.Hooks {
-		if h.Status == phased.StatusSucceeded && p.Terminal && !all && len(ph.Hooks) > longPhase {
+		if h.Status == phased.StatusSucceeded && len(h.Warnings) == 0 && p.Terminal && !all && len(ph.Hooks) > longPhase {
 			hidden++
 			continue
 		}
@@ -83,12 +87,22 @@ func (p *printer) hookLine(h phased.HookRun) {
 	switch {
 	case h.Status == phased.StatusRunning:
 		left, right = left+"  "+p.paint(bold, "running"), p.running(h.Began)
+	case h.Status == phased.StatusSkipped:
+		p.line("    " + p.paint(dim, Name(h.Hook)+"  skipped: "+Safe(oneLine(h.Reason), false)))
+		p.warnings(h.Warnings, h.Path, "      ")
+		return
 	case h.Exit == nil:
 		left, right = left+"  "+p.paint(yellow, "interrupted"), ""
+	case h.Ignored:
+		left = "  " + p.paint(yellow, p.mark("✗", "x")) + " " + Name(h.Hook) + "  " + p.paint(yellow, ExitText(*h.Exit))
 	case !h.Exit.OK():
 		left += "  " + p.paint(statusColour(h.Status), ExitText(*h.Exit))
 	}
+	if h.Changes > 0 {
+		left += p.paint(dim, "  changed "+count(h.Changes, "name"))
+	}
 	p.line(p.right(left, p.paint(dim, right)))
+	p.hookNotes(h)
 	if h.Left {
 		p.line("      " + p.paint(dim, "left a process behind that held its output"))
 	}

@@ -113,40 +113,64 @@ func Hook(phase string, name phased.Text) string {
 	return phase + "/" + Name(name)
 }
 
-// ShellWord returns the text as one word of a bash command line.
+// ShellWord returns the text as one word of a bash command line, in ASCII.
 func ShellWord(text string) string {
+	return quote(text, func(r rune) bool { return r < 0x7f })
+}
+
+// word returns the text as one word of bash as it may be shown: printable
+// characters of every language stay.
+func word(text string) string {
+	return quote(text, func(r rune) bool { return unicode.IsPrint(r) && !redirects(r) })
+}
+
+// quote returns the text as one word of bash: as it is, in single quotes, or,
+// where it has a character that is not shown, in $'...'.
+func quote(text string, shown func(rune) bool) string {
 	plain, printable := text != "", true
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("_-./=:,@%+", c) >= 0:
-		case c < 0x20 || c >= 0x7f:
-			plain, printable = false, false
-		default:
-			plain = false
-		}
+	for i := 0; i < len(text) && printable; {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		plain = plain && plainRune(r)
+		printable = r >= 0x20 && (r != utf8.RuneError || size > 1) && shown(r)
+		i += size
 	}
 	switch {
-	case plain:
+	case plain && printable:
 		return text
 	case printable:
 		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 	}
 	var b strings.Builder
 	b.WriteString("$'")
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '\n':
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == '\n':
 			b.WriteString(`\n`)
-		case c == '\'' || c == '\\':
+		case r == '\'' || r == '\\':
 			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < 0x20 || c >= 0x7f:
-			fmt.Fprintf(&b, `\%03o`, c)
+			b.WriteByte(text[i])
+		case r >= 0x20 && (r != utf8.RuneError || size > 1) && shown(r):
+			b.WriteString(text[i : i+size])
 		default:
-			b.WriteByte(c)
+			for _, c := range []byte(text[i : i+size]) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
 		}
+		i += size
 	}
 	b.WriteByte('\'')
 	return b.String()
+}
+
+// plainRune tells the characters that mean nothing to a shell anywhere in a
+// word.
+func plainRune(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		return true
+	case r >= 0x7f:
+		return false
+	}
+	return strings.IndexByte("_-./=:,@%+", byte(r)) >= 0
 }

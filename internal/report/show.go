@@ -58,11 +58,7 @@ func (p *printer) headline(st Story) {
 	phase, hook, found := Subject(r)
 	switch {
 	case r.Failure != nil && r.Status != phased.StatusInterrupted:
-		status := r.Status
-		if !status.Final() {
-			status = phased.StatusOf(r.Failure.Exit.Cause)
-		}
-		p.failure(*r.Failure, status)
+		p.failed(st, everything())
 	case r.Status == phased.StatusInterrupted:
 		what := "between two hooks"
 		if r.Failure != nil {
@@ -71,8 +67,18 @@ func (p *printer) headline(st Story) {
 			what = "in " + p.paint(bold, Hook(phase, hook))
 		}
 		p.line(p.paint(alarm, headline(r.Status)) + "  " + what + ": phased itself died or the host went down")
+		if h := r.Hook(phase, hook); h != nil && r.Failure != nil && r.Failure.Trace != nil {
+			p.where(*h, *r.Failure, everything())
+		} else if h != nil {
+			p.line("  " + Name(h.Path) + p.after(*h))
+		}
 	case found:
 		p.line(p.paint(bold, "RUNNING") + "  " + p.paint(bold, Hook(phase, hook)))
+		if h := r.Hook(phase, hook); h != nil {
+			p.line("  " + Name(h.Path) + p.after(*h))
+		}
+	case endedHalfWay(r) != nil:
+		p.halfWay(*endedHalfWay(r))
 	default:
 		return
 	}
@@ -82,16 +88,8 @@ func (p *printer) headline(st Story) {
 	p.line("")
 }
 
-// subject prints where the hook lies, and the end of its output.
+// subject prints the end of a hook's output.
 func (p *printer) subject(st Story, h phased.HookRun) {
-	where := "  " + Name(h.Path)
-	switch {
-	case h.Exit != nil:
-		where += ", after " + p.took(h.Took)
-	case h.Status == phased.StatusRunning && !p.Now.IsZero():
-		where += ", for " + About(p.Now.Sub(h.Began))
-	}
-	p.line(where)
 	p.line("")
 	switch {
 	case len(st.Tail.Lines) > 0:
@@ -193,8 +191,9 @@ func (p *printer) facts(r phased.Run) {
 		p.fact("settings", Name(s.Settings))
 	}
 	if s.Parent != "" {
-		p.fact("inside", "run "+p.id(s.Parent))
+		p.fact("inside", "run "+p.id(s.Parent)+": "+p.Command("show", p.id(s.Parent)))
 	}
+	p.sessionFacts(r)
 	if s.Output == "inherited" {
 		p.fact("output", "inherited, not recorded: "+descriptors(s.Inherited))
 	}
@@ -218,7 +217,7 @@ func commandLine(argv []phased.Text) string {
 
 func (p *printer) showNext(r phased.Run) {
 	id := p.id(r.ID)
-	var next [][2]string
+	next := p.sessionNext(r)
 	if phase, hook, ok := Subject(r); ok && r.Start.Output != "inherited" {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}
