@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
-	"phased/internal/proc"
 )
 
 const (
@@ -25,6 +25,9 @@ const (
 	// maxDoubts is how often nothing may be found of an ended hook's tree,
 	// without being sure of it, before it is searched as for a kill.
 	maxDoubts = 20
+	// slice is how long hooks are run one after the other without letting other
+	// goroutines go first.
+	slice = 8 * time.Millisecond
 )
 
 // job is one hook while it runs.
@@ -74,7 +77,8 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 	if err != nil {
 		return phased.Result{}, err
 	}
-	begin := p.inherited(files)
+	begin := again(n.regular, [2]int{files[1], files[2]})
+	p.clock.Starting()
 	pid, pidfd, exit, err := p.start(h, files)
 	closeAll(ends)
 	if err != nil || exit != nil {
@@ -84,12 +88,10 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 		}
 		return phased.Result{Exit: *exit}, nil
 	}
-	j := &job{p: p, hook: h, setup: n.setup, pid: pid, pidfd: pidfd}
+	j := &job{p: p, hook: h, setup: n.setup, pid: pid, pidfd: pidfd, start: p.clock.Started(pid)}
 	defer unix.Close(pidfd)
-	if s, err := proc.Read(pid); err == nil {
-		j.start = s.Start
-	}
 	n.setup.Sink.Started(h, phased.Process{Pid: pid, Start: j.start, Files: begin})
+	p.yield()
 	stop := context.AfterFunc(ctx, p.wake.signal)
 	defer stop()
 	p.cap.interrupted = func() bool { return p.told(ctx) }
@@ -97,6 +99,17 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 		return phased.Result{}, j.abandon(err)
 	}
 	return j.finish(ctx, files)
+}
+
+// yield lets other goroutines go first, now and then. The runtime takes a
+// goroutine that was not scheduled anew for 10 ms for a busy one, also while it
+// waits in poll, and looks at it every 20 us from then on: on another processor,
+// but that takes from the hook what the hook could have.
+func (p *Process) yield() {
+	if now := time.Now(); now.Sub(p.yielded) > slice {
+		p.yielded = now
+		runtime.Gosched()
+	}
 }
 
 // files returns what the hook gets as 0, 1 and 2, and those of them that are to
@@ -113,14 +126,6 @@ func (p *Process) files(h phased.Hook) (files [3]int, ends []int, err error) {
 	}
 	files[1], files[2] = w[0], w[1]
 	return files, w[:], nil
-}
-
-// inherited describes inherited output that is a regular file.
-func (p *Process) inherited(files [3]int) []phased.Descriptor {
-	if p.Output != Inherited {
-		return nil
-	}
-	return regular([2]int{files[1], files[2]})
 }
 
 func closeAll(fds []int) {
@@ -318,7 +323,11 @@ func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
 		r.Signal = signal
 	}
 	if j.p.Output == Inherited {
-		r.Files = j.p.inherited(files)
+		fds := [2]int{files[1], files[2]}
+		if !r.OK() {
+			j.p.phase.regular = regular(fds) // the story of a failure names the file, as it is called now
+		}
+		r.Files = again(j.p.phase.regular, fds)
 		return r, nil
 	}
 	c := &j.p.cap

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,7 @@ func describe(as, fd int) phased.Descriptor {
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		d.Type, d.Offset = "file", offset(fd, st.Size)
+		d.Type, d.Offset = "file", position(fd)
 	case unix.S_IFIFO:
 		d.Type = "pipe"
 		return d
@@ -42,18 +43,6 @@ func describe(as, fd int) phased.Descriptor {
 	return d
 }
 
-// offset returns where the next byte written to the file goes.
-func offset(fd int, size int64) int64 {
-	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil && flags&unix.O_APPEND != 0 {
-		return size
-	}
-	at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
-	if err != nil {
-		return size
-	}
-	return at
-}
-
 func isTerminal(fd int) bool {
 	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil
@@ -69,6 +58,34 @@ func regular(fds [2]int) []phased.Descriptor {
 		}
 	}
 	return found
+}
+
+// again returns what regular has found, with where the next byte goes now. What
+// a descriptor stands for stays as it is; only the file's name may change.
+func again(found []phased.Descriptor, fds [2]int) []phased.Descriptor {
+	if len(found) == 0 {
+		return nil
+	}
+	now := slices.Clone(found)
+	for i := range now {
+		now[i].Offset = position(fds[now[i].FD-1])
+	}
+	return now
+}
+
+// position returns where the next byte written to the file goes.
+func position(fd int) int64 {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err == nil && flags&unix.O_APPEND == 0 {
+		if at, err := unix.Seek(fd, 0, unix.SEEK_CUR); err == nil {
+			return at
+		}
+	}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return 0
+	}
+	return st.Size
 }
 
 func isRegular(fd int) bool {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
@@ -103,5 +105,59 @@ func TestSignalOfTheTerminalIsNotPassedOn(t *testing.T) {
 		if err := p.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Where a hook's output begins and ends in a file is told of each hook, and
+// what the file is called now of one that fails.
+func TestInheritedFile(t *testing.T) {
+	dir := t.TempDir()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	rec := &recorder{}
+	p := &Process{Output: Inherited, Stdout: log, Stderr: log}
+	defer p.Close()
+	s := phased.Setup{Sink: rec, Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/usr/bin:/bin"}, Umask: -1, Stdin: "null"}}
+	if _, err := p.Enter(t.Context(), phased.PlannedPhase{}, s); err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, offset int64) []phased.Descriptor {
+		path := phased.Text(filepath.Join(dir, name))
+		return []phased.Descriptor{{FD: 1, Type: "file", Path: path, Offset: offset}, {FD: 2, Type: "file", Path: path, Offset: offset}}
+	}
+	for i, c := range []struct {
+		hook   string
+		was    string
+		begins int64
+		name   string
+		ends   int64
+	}{
+		{"echo one", "log", 0, "log", 4},
+		{"echo three >&2", "log", 4, "log", 10},
+		{"mv " + log.Name() + " " + log.Name() + ".1; echo; exit 1", "log", 10, "log.1", 11},
+		{"true", "log.1", 11, "log.1", 11},
+	} {
+		res, err := p.Exec(t.Context(), hookOf(program(t, "hook", "#!/bin/sh\n"+c.hook+"\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(file(c.name, c.ends), res.Files); diff != "" {
+			t.Errorf("%s: ended (-want +got):\n%s", c.hook, diff)
+		}
+		if diff := cmp.Diff(file(c.was, c.begins), rec.started[i].Files); diff != "" {
+			t.Errorf("%s: began (-want +got):\n%s", c.hook, diff)
+		}
+	}
+	if _, err := log.WriteString("by phased itself\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Exec(t.Context(), hookOf(program(t, "hook", "#!/bin/sh\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(file("log.1", 28), rec.started[4].Files); diff != "" {
+		t.Errorf("after phased's own line (-want +got):\n%s", diff)
 	}
 }

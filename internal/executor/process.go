@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
+	"phased/internal/proc"
 )
 
 // Output says what becomes of the output of hooks.
@@ -61,11 +63,13 @@ type Process struct {
 	// Stdin, Stdout and Stderr are what is inherited; nil: those of os.
 	Stdin, Stdout, Stderr *os.File
 
-	phase *phase
-	wake  *wake
-	null  int // /dev/null; 0: not open
-	cap   capture
-	left  leftovers
+	phase   *phase
+	wake    *wake
+	null    int // /dev/null; 0: not open
+	cap     capture
+	left    leftovers
+	clock   proc.Clock
+	yielded time.Time
 }
 
 // phase is what Exec needs to know of the phase that was entered.
@@ -75,8 +79,10 @@ type phase struct {
 	stdin int
 	group bool
 	umask int // to put back; -1: none
-	done  chan struct{}
-	watch sync.WaitGroup
+	// regular is inherited output that is a regular file.
+	regular []phased.Descriptor
+	done    chan struct{}
+	watch   sync.WaitGroup
 }
 
 // Enter makes the phase ready, sets the umask of this process until Leave, and
@@ -103,6 +109,9 @@ func (p *Process) Enter(_ context.Context, ph phased.PlannedPhase, s phased.Setu
 	}
 	if s.Surroundings.Umask >= 0 {
 		n.umask = unix.Umask(s.Surroundings.Umask)
+	}
+	if p.Output == Inherited {
+		n.regular = regular([2]int{fileno(p.Stdout, os.Stdout), fileno(p.Stderr, os.Stderr)})
 	}
 	if s.Kill != nil {
 		n.watch.Go(func() {
