@@ -47,7 +47,7 @@ func (j *job) tellWaiting(ctx context.Context) {
 		err = lock.Unlock()
 	}
 	if busy, ok := errors.AsType[*journal.Busy](err); ok {
-		j.w.talk("waiting: %s", j.holder(*busy))
+		j.talk("waiting: %s", j.holder(*busy))
 	}
 }
 
@@ -110,7 +110,7 @@ func (j *job) rerun(flag string) string {
 func (j *job) alone(ctx context.Context) error {
 	dead, err := j.store.CloseDead("run " + j.id)
 	if err != nil {
-		j.w.talk("warning: %v", err)
+		j.talk("warning: %v", err)
 	}
 	for _, r := range dead {
 		if r.ClosedBy == "run "+j.id {
@@ -128,7 +128,7 @@ func (j *job) tellDead(r phased.Run) {
 	if phase, hook, ok := report.Subject(r); ok {
 		where = " in " + report.Hook(phase, hook)
 	}
-	j.w.talk("run %s was interrupted%s: its phased died; it is closed now (%s)", r.ID, where, report.Style{Flags: j.again}.Command("show", r.ID))
+	j.talk("run %s was interrupted%s: its phased died; it is closed now (%s)", r.ID, where, report.Style{Flags: j.again}.Command("show", r.ID))
 }
 
 // others refuses, or waits, while another run of the base goes on that takes no
@@ -154,7 +154,7 @@ func (j *job) others(ctx context.Context) error {
 		}
 		if !told {
 			told = true
-			j.w.talk("waiting: %s", text)
+			j.talk("waiting: %s", text)
 		}
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
 			return err

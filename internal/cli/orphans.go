@@ -31,10 +31,10 @@ func (j *job) orphans(ctx context.Context, dead []phased.Run) error {
 	}
 	switch j.o.orphans {
 	case "wait":
-		j.w.talk("waiting for processes of a run that died:\n%s", orphanList(left))
+		j.talk("waiting for processes of a run that died:\n%s", orphanList(left))
 		return j.waitFor(ctx, ours)
 	case "kill":
-		j.w.talk("ending processes of a run that died:\n%s", orphanList(left))
+		j.talk("ending processes of a run that died:\n%s", orphanList(left))
 		return j.killOrphans(ctx, ours, left)
 	}
 	next := report.Style{}.Next([][2]string{

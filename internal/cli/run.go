@@ -91,7 +91,6 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 		return err
 	}
 	j.stop = stop
-	<-stop.ready
 	lock, err := j.lock(ctx)
 	if err != nil {
 		return err
@@ -99,6 +98,7 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 	if err := j.alone(ctx); err != nil {
 		return errors.Join(err, lock.Unlock())
 	}
+	<-stop.ready
 	run, err := j.run(ctx, lock)
 	if err != nil {
 		w.talk("%v", err)
@@ -107,6 +107,13 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 		}
 	}
 	return status(run.ExitCode)
+}
+
+// talk prints a line for the operator once signals are caught: that nobody reads
+// it must not end what goes on.
+func (j *job) talk(format string, args ...any) {
+	<-j.stop.ready
+	j.w.talk(format, args...)
 }
 
 // prepare makes the plan and opens the record. Nothing was started when it

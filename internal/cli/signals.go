@@ -31,7 +31,8 @@ type stopper struct {
 // start with the default.
 //
 // It returns at once, and the signals are caught a little later: setting that up
-// takes a quarter of a millisecond, in which the plan can be made. Nothing is to
+// takes a quarter of a millisecond and more, in which the plan can be made and dead
+// runs looked for: until then a signal ends phased as it ends any program. Nothing is to
 // be started before ready is closed.
 func listen(ctx context.Context) (context.Context, *stopper) {
 	return newStopper(ctx, func(_ syscall.Signal) int { return 0 }, func(sig syscall.Signal) bool { return sig == syscall.SIGHUP && signal.Ignored(sig) })

@@ -119,7 +119,7 @@ func TestInheritedFile(t *testing.T) {
 	defer log.Close()
 	rec := &recorder{}
 	p := &Process{Output: Inherited, Stdout: log, Stderr: log}
-	defer p.Close()
+	defer p.Close(context.Background())
 	s := phased.Setup{Sink: rec, Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/usr/bin:/bin"}, Umask: -1, Stdin: "null"}}
 	if _, err := p.Enter(t.Context(), phased.PlannedPhase{}, s); err != nil {
 		t.Fatal(err)

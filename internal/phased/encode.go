@@ -37,6 +37,10 @@ func appendPayload(b []byte, p Payload) ([]byte, error) {
 	switch d := p.(type) {
 	case Unknown:
 		return appendRaw(b, d.Raw)
+	case RunStarted:
+		return appendRunStarted(b, d), nil
+	case PhaseStarted:
+		return appendPhaseStarted(b, d)
 	case HookStarted:
 		return appendHookStarted(b, d), nil
 	case HookOutput:

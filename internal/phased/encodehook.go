@@ -21,7 +21,7 @@ func appendHookStarted(b []byte, d HookStarted) []byte {
 		b = strconv.AppendUint(b, d.PidStart, 10)
 	}
 	b = appendTimeout(b, d.Timeout)
-	b = appendDescriptors(b, d.Files)
+	b = appendDescriptors(b, "files", d.Files)
 	b = appendField(b, "run", d.Run)
 	return append(b, '}')
 }
@@ -49,7 +49,7 @@ func appendHookFinished(b []byte, d HookFinished) []byte {
 	}
 	b = appendNumber(b, "out", d.Out)
 	b = appendNumber(b, "err", d.Err)
-	b = appendDescriptors(b, d.Files)
+	b = appendDescriptors(b, "files", d.Files)
 	b = appendTrue(b, "left", d.Left)
 	b = appendTrue(b, "ended", d.Ended)
 	b = appendTrue(b, "ignored", d.Ignored)
@@ -83,11 +83,11 @@ func appendTimeout(b []byte, d Duration) []byte {
 	return appendField(b, "timeout", d.String())
 }
 
-func appendDescriptors(b []byte, list []Descriptor) []byte {
+func appendDescriptors(b []byte, name string, list []Descriptor) []byte {
 	if len(list) == 0 {
 		return b
 	}
-	b = append(b, `,"files":[`...)
+	b = append(append(append(b, `,"`...), name...), `":[`...)
 	for i, d := range list {
 		if i > 0 {
 			b = append(b, ',')
