@@ -147,6 +147,8 @@ func quote(text string, shown func(rune) bool) string {
 		switch {
 		case r == '\n':
 			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
 		case r == '\'' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteByte(text[i])
