@@ -23,6 +23,8 @@ type fake struct {
 	calls []string
 	envs  map[string][]phased.Text
 	open  int
+	// session is how the shell ends at Close; nil: there is none.
+	session *phased.Exit
 }
 
 func (f *fake) note(s string) {
@@ -61,7 +63,17 @@ func (f *fake) Leave(context.Context) error {
 	return f.leave[f.phase]
 }
 
-func (f *fake) Close(context.Context) error { f.note("close"); return nil }
+func (f *fake) Close(context.Context) error {
+	f.note("close")
+	if f.session == nil {
+		return nil
+	}
+	f.sink.Tell(phased.SessionEnded{Exit: *f.session})
+	if f.session.OK() {
+		return nil
+	}
+	return &phased.ExitError{Exit: *f.session}
+}
 
 // exits is a hook that ends with the status.
 func (f *fake) exits(status int) func(context.Context, phased.Hook) (phased.Result, error) {
