@@ -13,7 +13,7 @@ import (
 // parsePlugins reads "a:b,c d": a requires b and c.
 func parsePlugins(s string) []phased.Plugin {
 	var all []phased.Plugin
-	for _, one := range strings.FieldsSeq(s) {
+	for one := range strings.FieldsSeq(s) {
 		name, requires, _ := strings.Cut(one, ":")
 		p := phased.Plugin{Name: name}
 		if requires != "" {
