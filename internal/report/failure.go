@@ -24,6 +24,9 @@ type extent struct {
 // everything is what Show tells of a failure.
 func everything() extent { return extent{source: 20, calls: 30, variables: 30} }
 
+// brief is what fits on a screen beside the rest of FailureReport.
+func brief() extent { return extent{source: 3, calls: 3, variables: 3, brief: true} }
+
 // FailureReport prints why a run failed, or ended half-way without a failure,
 // and what to type next: the beginning of what Show tells, in at most 25 lines
 // where the style is a terminal's. A run that ended well prints nothing.
@@ -32,7 +35,7 @@ func FailureReport(w io.Writer, s Style, st Story) error {
 	r := st.Run
 	switch {
 	case r.Failure != nil:
-		p.failed(st, extent{source: 3, calls: 3, variables: 3, brief: true})
+		p.failed(st, brief())
 		p.briefOutput(st)
 	case endedHalfWay(r) != nil:
 		p.halfWay(*endedHalfWay(r))

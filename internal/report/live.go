@@ -21,14 +21,17 @@ type Live struct {
 	out, err *printer
 	run      phased.Run
 	hooks    map[string]*hookView
-	cur      *hookView // the hook that runs; nil between hooks
-	block    *hookView // whose output stands last on the screen
-	failed   *hookView // the hook that the run fails for
-	since    int       // hooks started after it
-	half     string    // stream of the line that is open at its right end, "" none
-	drawn    string    // the life sign that stands on the last line, "" none
-	packed   bool      // the phase above has nothing to run
-	signed   time.Time // of the last life sign in plain form
+	cur      *hookView   // the hook that runs; nil between hooks
+	block    *hookView   // whose output stands last on the screen
+	failed   *hookView   // the hook that the run fails for
+	since    int         // hooks started after it
+	half     string      // stream of the line that is open at its right end, "" none
+	drawn    string      // the life sign that stands on the last line, "" none
+	packed   bool        // the phase above has nothing to run
+	signed   time.Time   // of the last life sign in plain form
+	skips    skips       // not shown yet
+	ran      phased.Text // the hook that has finished last
+	ended    bool        // a hook has ended the session
 }
 
 // hookView is what is kept of a hook while it runs.
@@ -60,6 +63,11 @@ func (l *Live) Event(e phased.Event) {
 	if !l.run.Apply(e) && before != "" {
 		return
 	}
+	switch e.Data.(type) {
+	case phased.PhaseSkipped, phased.HookSkipped, phased.SpaceChanged, phased.Unknown:
+	default:
+		l.showSkips()
+	}
 	switch d := e.Data.(type) {
 	case phased.RunStarted:
 		l.runStarted(d)
@@ -90,6 +98,8 @@ func (l *Live) Event(e phased.Event) {
 	case phased.RunInterrupted:
 		l.line("")
 		l.line(l.paint(yellow, "interrupted") + ": its phased died; closed by " + d.ClosedBy)
+	default:
+		l.session(d)
 	}
 }
 
@@ -122,6 +132,12 @@ func (l *Live) clear() {
 
 func (l *Live) runStarted(d phased.RunStarted) {
 	title := l.paint(bold, runTitle(d.Lifecycle, d.Base))
+	switch {
+	case d.Resumes != "":
+		title += l.paint(dim, ", resumes run "+l.id(d.Resumes))
+	case d.Parent != "":
+		title += l.paint(dim, ", inside run "+l.id(d.Parent))
+	}
 	l.line(l.right(title, l.paint(dim, "run "+l.id(l.run.ID))))
 }
 
@@ -243,19 +259,23 @@ func (l *Live) hookFinished(d phased.HookFinished) {
 		v.parts[i].end(func(line string) { l.rows(v, stream, line) })
 	}
 	left := "  " + l.statusMark(phased.StatusOf(d.Exit.Cause)) + " " + Name(d.Hook)
-	if !d.Exit.OK() {
+	switch {
+	case d.Ignored:
+		left = l.ignored(d.Hook, d.Exit)
+	case !d.Exit.OK():
 		left += "  " + l.paint(statusColour(phased.StatusOf(d.Exit.Cause)), ExitText(d.Exit))
 	}
 	l.line(l.right(left, l.paint(dim, Took(d.Took))))
+	l.sourced(d)
 	if d.Left {
 		l.line("    " + l.paint(dim, "left a process behind that still holds its output"))
 	}
-	if !d.Exit.OK() && l.failed == nil {
+	if !d.Exit.OK() && !d.Ignored && l.failed == nil {
 		v.tail.End()
 		l.failed = v
 	}
 	v.late, v.headed = true, false
-	l.cur, l.block = nil, nil
+	l.cur, l.block, l.ran = nil, nil, d.Hook
 	if !d.Left {
 		delete(l.hooks, v.key)
 	}
@@ -285,7 +305,10 @@ func (l *Live) stopping(d phased.RunStopping) {
 	if l.cur != nil {
 		what = "ending " + l.cur.key
 	}
-	l.talk(yellow, d.Signal+": "+what+"; the failure phase follows. A second signal kills.")
+	if l.run.Session == nil {
+		what += "; the failure phase follows"
+	}
+	l.talk(yellow, d.Signal+": "+what+". A second signal kills.")
 }
 
 // Flush writes out what was printed and returns the first error of the writers.

@@ -120,21 +120,33 @@ func (l *Live) runFinished(d phased.RunFinished) {
 	l.line("")
 	id := l.id(l.run.ID)
 	if d.Failure == nil {
+		if h := endedHalfWay(l.run); h != nil {
+			l.out.halfWay(*h)
+			l.line("")
+		}
 		what := l.paint(green, "succeeded") + " in " + Took(d.Took) + ": " + count(d.Ran, "hook") + " ran"
+		if d.Failed > 0 {
+			what += l.paint(yellow, fmt.Sprintf(", %d failed and ended nothing", d.Failed))
+		}
 		l.line(l.right(what, l.paint(dim, l.Command("show", id))))
 		return
 	}
 	f := *d.Failure
-	l.out.failure(f, d.Status)
-	if l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
+	if l.run.Session != nil {
+		l.sessionFailed(f)
+	} else {
+		l.out.failure(f, d.Status)
+	}
+	if l.run.Session == nil && l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
 		l.out.tail(l.failed.tail, "  ")
 	}
 	l.line("")
 	l.line("  after " + Took(d.Took) + ": " + tally(d.Ran, d.Failed, l.run.Start.Hooks) + fmt.Sprintf("; phased exits %d", d.ExitCode))
-	next := [][2]string{{l.Command("show", id), "what happened"}}
-	if f.Hook != "" && l.run.Hook(f.Phase, f.Hook) != nil {
+	next := append(l.out.resumeNext(l.run), [2]string{l.Command("show", id), "what happened"})
+	if f.Hook != "" && l.run.Start.Output != "inherited" && l.run.Hook(f.Phase, f.Hook) != nil {
 		next = append(next, [2]string{l.Command("logs", id, f.Phase+"/"+string(f.Hook)), "all of its output"})
 	}
+	next = append(next, l.out.afterNext(l.run)...)
 	l.out.next(next)
 }
 

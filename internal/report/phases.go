@@ -94,7 +94,7 @@ func (p *printer) hookLine(h phased.HookRun) {
 	case h.Exit == nil:
 		left, right = left+"  "+p.paint(yellow, "interrupted"), ""
 	case h.Ignored:
-		left = "  " + p.paint(yellow, p.mark("✗", "x")) + " " + Name(h.Hook) + "  " + p.paint(yellow, ExitText(*h.Exit))
+		left = p.ignored(h.Hook, *h.Exit)
 	case !h.Exit.OK():
 		left += "  " + p.paint(statusColour(h.Status), ExitText(*h.Exit))
 	}
@@ -109,6 +109,11 @@ func (p *printer) hookLine(h phased.HookRun) {
 	if h.Dropped > 0 {
 		p.line("      " + p.paint(dim, Size(h.Dropped)+" of its output left out of the record"))
 	}
+}
+
+// ignored returns the line of a hook that failed and ended nothing.
+func (s Style) ignored(hook phased.Text, e phased.Exit) string {
+	return "  " + s.paint(yellow, s.mark("✗", "x")) + " " + Name(hook) + "  " + s.paint(yellow, ExitText(e))
 }
 
 // costs prints the hooks that took longest.

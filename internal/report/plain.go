@@ -39,10 +39,19 @@ func (p *Plain) Event(e phased.Event) {
 	switch d := e.Data.(type) {
 	case phased.RunStarted:
 		p.out.printf("run %s started: %s, %s in %s\n", e.Run, runTitle(d.Lifecycle, d.Base), count(d.Hooks, "hook"), count(len(d.Phases), "phase"))
+		if d.Resumes != "" {
+			p.out.printf("run %s resumes run %s\n", e.Run, d.Resumes)
+		}
+		if d.Parent != "" {
+			p.out.printf("run %s is inside run %s\n", e.Run, d.Parent)
+		}
 	case phased.PhaseStarted:
 		p.phaseStarted(d)
 	case phased.HookStarted:
 		p.hook(d.Phase, d.Hook, "started")
+		if d.Run != "" {
+			p.hook(d.Phase, d.Hook, "is run "+d.Run)
+		}
 		p.running = &hookView{key: Hook(d.Phase, d.Hook), began: e.Time, last: e.Time}
 		p.signed = e.Time
 	case phased.HookOutput:
@@ -60,13 +69,15 @@ func (p *Plain) Event(e phased.Event) {
 	case phased.PhaseFinished:
 		p.phaseFinished(d)
 	case phased.RunStopping:
-		p.talk(stoppingText(d))
+		p.talk(stoppingText(d, p.run.Session != nil))
 	case phased.RunWarning:
 		p.talk("warning: " + Safe(d.Message, false))
 	case phased.RunFinished:
 		p.runFinished(d)
 	case phased.RunInterrupted:
 		p.out.printf("run %s interrupted: closed by %s\n", p.run.ID, d.ClosedBy)
+	default:
+		p.session(d)
 	}
 }
 
@@ -77,11 +88,15 @@ func (p *Plain) talk(text string) {
 	p.err.flush()
 }
 
-func stoppingText(d phased.RunStopping) string {
+func stoppingText(d phased.RunStopping, session bool) string {
 	if d.Kill {
 		return "told to stop again: killing what still runs"
 	}
-	return "told to stop by " + d.Signal + ": ending the hook that runs; the failure phase follows"
+	text := "told to stop by " + d.Signal + ": ending the hook that runs"
+	if !session {
+		text += "; the failure phase follows"
+	}
+	return text
 }
 
 func (p *Plain) hook(phase string, hook phased.Text, what string) {
@@ -158,6 +173,7 @@ func (p *Plain) hookFinished(d phased.HookFinished) {
 	} else {
 		p.hook(d.Phase, d.Hook, string(phased.StatusOf(d.Exit.Cause))+" in "+Seconds(d.Took)+": "+ExitText(d.Exit))
 	}
+	p.sourced(d)
 	if d.Left {
 		p.hook(d.Phase, d.Hook, "left a process behind that still holds its output")
 	}
@@ -184,8 +200,11 @@ func (p *Plain) runFinished(d phased.RunFinished) {
 		what = FailureText(*d.Failure) + "; " + what
 	}
 	p.out.printf("run %s %s in %s: %s; phased exits %d\n", p.run.ID, d.Status, Seconds(d.Took), what, d.ExitCode)
+	for _, c := range p.out.resumeNext(p.run) {
+		p.out.printf("next: %s\n", c[0])
+	}
 	p.out.printf("next: %s\n", p.Command("show", p.run.ID))
-	if d.Failure != nil && d.Failure.Hook != "" {
+	if d.Failure != nil && d.Failure.Hook != "" && p.run.Start.Output != "inherited" {
 		p.out.printf("next: %s\n", p.Command("logs", p.run.ID, d.Failure.Phase+"/"+string(d.Failure.Hook)))
 	}
 }

@@ -47,7 +47,7 @@ func (p *printer) halfWay(h phased.HookRun) {
 	}
 	p.line("  " + place + p.after(h))
 	if h.Trace != nil {
-		p.source(*h.Trace, extent{source: 3, brief: true})
+		p.source(*h.Trace, brief())
 	}
 	p.line("  " + p.paint(yellow, "nothing after it was run"))
 }

@@ -274,3 +274,11 @@ func TestFailureReportIsShort(t *testing.T) {
 		}
 	}
 }
+
+func TestProgressOfStack(t *testing.T) {
+	for name, tp := range stackTapes() {
+		t.Run(name, func(t *testing.T) {
+			goldenSession(t, "stack-progress-"+name, func(b *bytes.Buffer, s Style) { play(b, s, tp.events) })
+		})
+	}
+}
