@@ -26,17 +26,26 @@ func rooms() map[string]room {
 			leaf: true, shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
 			why: "it reads memory: what a bash tells is the same whether it comes by a pipe or lies in a file",
 		},
-		"plan":   {why: "it forecasts: it must not know how hooks are run or where runs are kept"},
+		"plan": {why: "it forecasts: it must not know how hooks are run or where runs are kept"},
 		"engine": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"},
 			why:  "it has no logger, no files and no terminal: what it needs of the outside are its seams",
 		},
-		"executor": {why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
+		"redact": {leaf: true, shut: []string{"os", "os/exec"}, why: "it is text in, text out, and reads no settings"},
+		"space": {
+			shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"},
+			why:  "it is pure: it makes and reads the texts that a shell writes and is given, and starts none",
+		},
+		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
-		"journal":  {shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
-		"report":   {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
-		"compat":   {wires: true, why: "it speaks for the originals and wires the rooms for that"},
-		"cli":      {wires: true, why: "it wires the rooms and decides nothing"},
+		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
+		"shellinit": {
+			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
+			why:  "it makes a text for a shell, and events of what the shell writes: others read, write and start",
+		},
+		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
+		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
+		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},
 	}
 }
 

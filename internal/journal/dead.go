@@ -22,7 +22,9 @@ const mark = ".orphans"
 
 // CloseDead ends the runs whose phased died: it cuts a torn last line off,
 // records run.interrupted and syncs. It returns them, and those closed before
-// that still have orphans. by is the run or command that does so.
+// that still have orphans. by is the run or command that does so. A run of a
+// shell whose recorder died is left alone while the shell lives; then its
+// sidecar is folded, and the run has ended as the shell did.
 //
 // Dead runs are found by their markers in open/, and the newest run file is
 // looked at also without one. A file without any whole line is removed: no hook
@@ -167,14 +169,20 @@ func (s *Store) closeRun(id, by string) (phased.Run, bool, error) {
 	}
 	r := newReader(f, f.Name(), id)
 	over, damage, err := exhaust(r, &run)
-	switch {
-	case err != nil:
+	if err != nil {
 		return run, false, err
+	}
+	if !over {
+		if done, err := s.closeShell(f, r, &run, by); done {
+			return run, run.Status == phased.StatusInterrupted, errors.Join(damage, err)
+		}
+	}
+	switch {
 	case over:
 		// It died between its last event and the removal of the marker.
-		return run, false, s.unmark(id)
+		return run, false, errors.Join(s.RemoveSidecar(id), s.unmark(id))
 	case r.line == 0:
-		if err := os.Remove(f.Name()); err != nil {
+		if err := errors.Join(s.RemoveSidecar(id), os.Remove(f.Name())); err != nil {
 			return run, false, err
 		}
 		return run, false, s.unmark(id)
@@ -190,7 +198,7 @@ func (s *Store) closeRun(id, by string) (phased.Run, bool, error) {
 	} else {
 		err = s.unmark(id)
 	}
-	return run, true, errors.Join(damage, err)
+	return run, true, errors.Join(damage, err, s.RemoveSidecar(id))
 }
 
 // exhaust folds all that can be read, over damage, and reports whether the

@@ -82,7 +82,7 @@ func (s *Store) Prune(ctx context.Context, l Limits, dryRun bool) ([]Pruned, err
 
 // remove removes a run; one that is gone already is no error.
 func (s *Store) remove(id string) error {
-	if err := os.RemoveAll(s.path(failuresDir, id)); err != nil {
+	if err := errors.Join(os.RemoveAll(s.path(failuresDir, id)), s.RemoveSidecar(id)); err != nil {
 		return err
 	}
 	if err := os.Remove(s.RunFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {

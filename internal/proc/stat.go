@@ -115,3 +115,6 @@ func Descendants(all []Stat, roots ...int) []Stat {
 	}
 	return found
 }
+
+// Parse reads what stands in /proc/PID/stat.
+func Parse(p []byte) (Stat, error) { return parse(p) }
