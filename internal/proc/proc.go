@@ -1,5 +1,5 @@
 // Package proc tells which process is which: identity (pid, start time, boot
-// id), ancestry and environment, by reading /proc.
+// id), ancestry and environment, by reading /proc (and, of a child, the clock).
 //
 // It is a leaf: it imports nothing of phased, sends no signal and starts
 // nothing. What a pid means may change at any moment; every caller that acts on
