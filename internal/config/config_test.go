@@ -63,6 +63,7 @@ func TestEveryKey(t *testing.T) {
 		PhaseTimeout: 20 * time.Minute, FailureTimeout: 36 * time.Hour, Orphans: "kill", OutputLimit: 512 << 10,
 		Retention:     Retention{Runs: 7, Age: 48 * time.Hour, Size: 2 << 30},
 		Personalities: Personalities{Capture: "tee"},
+		PrivateTTL:    7 * day,
 		Lifecycles: map[string]Lifecycle{
 			"refresh": {Name: "refresh", Timeout: new(10 * time.Minute), List: "pinned"},
 			"cron": {

@@ -19,6 +19,7 @@ type decoder struct {
 	file  string
 	errs  Errors
 	lines map[string]int
+	keys  map[string]*yaml.Node // where each known key stands
 	nodes int
 }
 
@@ -106,6 +107,7 @@ func (d *decoder) fields(n *yaml.Node, at, example string, known []field) {
 			if f.key == key.Value {
 				whole := join(at, key.Value)
 				d.lines[whole] = value.Line
+				d.keys[whole] = key
 				f.read(value, whole)
 				return
 			}

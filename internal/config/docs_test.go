@@ -79,17 +79,20 @@ func TestPageYAML(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%s has %d blocks of YAML, want the example and the defaults", page, len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("%s has %d blocks of YAML, want two examples and the defaults", page, len(blocks))
 	}
-	example, err := Parse(page, []byte(blocks[0][1]))
+	if sourced, err := Parse(page, []byte(blocks[0][1])); err != nil || len(sourced.Lifecycles["site"].Phases) != 6 {
+		t.Errorf("the example of sourced hooks: %+v, %v", sourced, err)
+	}
+	example, err := Parse(page, []byte(blocks[1][1]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(example.Lifecycles) != 3 || len(example.Lifecycles["deploy"].Phases) != 3 {
 		t.Errorf("the example has %+v", example.Lifecycles)
 	}
-	got, err := Parse("", []byte(blocks[1][1]))
+	got, err := Parse("", []byte(blocks[2][1]))
 	if err != nil {
 		t.Fatal(err)
 	}

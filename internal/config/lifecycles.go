@@ -25,6 +25,9 @@ func (d *decoder) lifecycles(s *Settings, n *yaml.Node, at string) {
 		d.lifecycle(&l, key, whole)
 		s.Lifecycles[key.Value] = l
 	})
+	for _, l := range s.Lifecycles {
+		d.sourced(s, l, join(at, l.Name))
+	}
 }
 
 // lifecycle tells what is wrong with a lifecycle as a whole.
@@ -72,6 +75,16 @@ func (d *decoder) lifecycleFields(l *Lifecycle) []field {
 			p := phase(n, at, true)
 			l.Failure = &p
 		}},
+		{"executor", func(n *yaml.Node, at string) { put(&l.Executor)(d.choice(n, at, executors()...)) }},
+		{"shell", func(n *yaml.Node, at string) { put(&l.Shell)(d.choice(n, at, "bash", "posix")) }},
+		{"options", func(n *yaml.Node, at string) { put(&l.Options)(d.options(n, at)) }},
+		{"provenance", func(n *yaml.Node, at string) { putNew(&l.Provenance)(d.boolean(n, at)) }},
+		{"resume", func(n *yaml.Node, at string) { put(&l.Resume)(d.choice(n, at, "on", "off", "keep")) }},
+		{"local-conf", func(n *yaml.Node, at string) { put(&l.LocalConf)(d.topFile(n, at, "local-conf: local.conf")) }},
+		{"plugin-dir", func(n *yaml.Node, at string) {
+			put(&l.PluginDir)(d.absolute(n, at, "plugin-dir: /opt/stack"))
+		}},
+		{"plugin-order", func(n *yaml.Node, at string) { put(&l.PluginOrder)(d.choice(n, at, "listed", "required")) }},
 	}
 }
 
@@ -109,7 +122,22 @@ func (d *decoder) phase(n *yaml.Node, at string, failure bool) Phase {
 // phaseFields is the table of the keys of a phase.
 func (d *decoder) phaseFields(p *Phase) []field {
 	return append(d.failureFields(p),
-		field{"on-failure", func(n *yaml.Node, at string) { d.onFailure(&p.OnFailure, n, at) }})
+		field{"on-failure", func(n *yaml.Node, at string) { d.onFailure(&p.OnFailure, n, at) }},
+		field{"executor", func(n *yaml.Node, at string) { put(&p.Executor)(d.choice(n, at, executors()...)) }},
+		field{"files", func(n *yaml.Node, at string) { put(&p.Files)(d.files(n, at)) }},
+		field{"args", func(n *yaml.Node, at string) { put(&p.Args)(d.args(n, at)) }},
+		field{"scope", func(n *yaml.Node, at string) {
+			if v, ok := d.choice(n, at, string(phased.ScopeFunction), string(phased.ScopeTop)); ok {
+				p.Scope = phased.Scope(v)
+			}
+		}},
+		field{"glob", func(n *yaml.Node, at string) { put(&p.Glob)(d.glob(n, at)) }},
+		field{"calls", func(n *yaml.Node, at string) {
+			put(&p.Calls)(first2(d.text(n, at, "the name of a lifecycle", "calls: unstack")))
+		}},
+		field{"plugins", func(n *yaml.Node, at string) {
+			put(&p.Plugins)(d.choice(n, at, "settings", "override-defaults", "plugin.sh"))
+		}})
 }
 
 // failureFields is the table of the keys of a failure phase. It always goes on

@@ -61,7 +61,7 @@ func unreadable(path string, err error) Errors {
 // Parse reads the bytes of a settings file; file is its name for messages.
 // Every error is an Errors, each with its line.
 func Parse(file string, data []byte) (*Settings, error) {
-	d := &decoder{file: file, lines: map[string]int{}}
+	d := &decoder{file: file, lines: map[string]int{}, keys: map[string]*yaml.Node{}}
 	doc := d.document(data)
 	s := Default()
 	s.File, s.lines = file, d.lines

@@ -64,6 +64,8 @@ func (d *decoder) topFields(s *Settings) []field {
 		{"personalities", func(n *yaml.Node, at string) {
 			d.fields(n, at, "personalities: {capture: inherit}", d.personalityFields(&s.Personalities))
 		}},
+		{"secrets", func(n *yaml.Node, at string) { put(&s.Secrets)(d.secrets(n, at)) }},
+		duration("private-ttl", "7d", &s.PrivateTTL),
 		{"lifecycles", func(n *yaml.Node, at string) { d.lifecycles(s, n, at) }},
 	}
 }
@@ -169,7 +171,7 @@ func badName(name string) string {
 }
 
 func policies() []string {
-	return []string{string(phased.Stop), string(phased.FinishPhase), string(phased.Continue)}
+	return []string{string(phased.Stop), string(phased.FinishPhase), string(phased.Continue), string(phased.Shell)}
 }
 
 func orders() []string { return []string{string(phased.Numeric), string(phased.Glob)} }

@@ -7,6 +7,7 @@
 package config
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -32,6 +33,8 @@ type Settings struct {
 	OutputLimit    int64             // bytes kept of a hook's output, 1 or more
 	Retention      Retention
 	Personalities  Personalities
+	Secrets        []string             // patterns of names, beside the built-in ones
+	PrivateTTL     time.Duration        // how long saved variable spaces are kept
 	Lifecycles     map[string]Lifecycle // as written; the built-in ones are package plan's
 
 	lines map[string]int
@@ -66,6 +69,17 @@ type Lifecycle struct {
 	List         string // listed or pinned
 	Phases       []Phase
 	Failure      *Phase
+
+	// What follows is for lifecycles with sourced phases only.
+
+	Executor    string   // process or session: of every phase that has none
+	Shell       string   // bash or posix
+	Options     []string // of set -o, at the start of the session; nil: the default
+	Provenance  *bool    // record what hooks change in the variable space
+	Resume      string   // on, off or keep
+	LocalConf   string   // file with the localrc section and the plugins; absolute, or relative to the top directory
+	PluginDir   string   // where plugins are cloned
+	PluginOrder string   // listed or required
 }
 
 // Phase is a phase as the settings file has it. A field that the file does not
@@ -79,6 +93,44 @@ type Phase struct {
 	Timeout     *time.Duration
 	HookTimeout *time.Duration
 	Optional    *bool
+
+	// What follows is for sourced phases only, but for Executor.
+
+	Executor string // process or session
+	Files    []string
+	Args     []string
+	Scope    phased.Scope
+	Glob     string
+	Calls    string // name of a lifecycle
+	Plugins  string // settings, override-defaults or plugin.sh
+}
+
+// Sourced reports whether hooks of a phase of the lifecycle are sourced.
+func (l Lifecycle) Sourced(p Phase) bool {
+	switch {
+	case p.Executor != "":
+		return p.Executor == phased.ExecutorSession
+	case l.Executor != "":
+		return l.Executor == phased.ExecutorSession
+	}
+	return SourcedBuiltin(l.Name)
+}
+
+// HasSourced reports whether any phase of the lifecycle is sourced.
+func (l Lifecycle) HasSourced() bool {
+	if len(l.Phases) == 0 {
+		return SourcedBuiltin(l.Name)
+	}
+	return slices.ContainsFunc(l.Phases, l.Sourced)
+}
+
+// LocalrcPhase is the name of the phase in which the localrc section of a
+// local.conf is sourced.
+const LocalrcPhase = "localrc"
+
+// Bare reports whether a phase is only a name.
+func (p Phase) Bare() bool {
+	return p.Dir == "" && p.Files == nil && p.Args == nil && p.Scope == "" && p.Glob == "" && p.Calls == "" && p.Plugins == ""
 }
 
 // Default returns the settings that hold where there is no file.
@@ -95,12 +147,19 @@ func Default() *Settings {
 		OutputLimit:    8 << 20,
 		Retention:      Retention{Runs: 200, Age: 90 * 24 * time.Hour, Size: 1 << 30},
 		Personalities:  Personalities{Capture: "inherit", Journal: true},
+		PrivateTTL:     7 * day,
 	}
 }
 
 // Builtin reports whether a lifecycle of that name exists without settings.
 // Settings for it need not name its phases.
-func Builtin(name string) bool { return name == "refresh" }
+func Builtin(name string) bool { return slices.Contains(builtins(), name) }
+
+// SourcedBuiltin reports whether that is a built-in lifecycle whose hooks are
+// sourced.
+func SourcedBuiltin(name string) bool { return name != "refresh" && Builtin(name) }
+
+func builtins() []string { return []string{"refresh", "stack", "unstack", "clean"} }
 
 // Line returns the line of the settings file that holds the value of a key,
 // such as "grace" or "lifecycles.refresh.phases.0.timeout"; 0 where the file

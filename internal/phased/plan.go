@@ -96,7 +96,7 @@ const (
 // Phase is a named step of a lifecycle: an ordered list of hooks.
 type Phase struct {
 	Name      string    `json:"name" doc:"name, unique in the lifecycle"`
-	Dir       string    `json:"dir" doc:"directory: relative to each hook tree, or absolute"`
+	Dir       string    `json:"dir" doc:"directory: relative to each hook tree, or absolute; empty: it has none"`
 	OnFailure OnFailure `json:"on_failure" doc:"stop, finish-phase, continue or shell"`
 	Order     Order     `json:"order" doc:"numeric or glob"`
 	Executor  string    `json:"executor" doc:"how hooks are run: process or session"`
@@ -121,6 +121,9 @@ type Phase struct {
 	// mode, and the sub-phase where there is one.
 	Args  []Text `json:"args,omitempty" doc:"arguments that hooks are sourced with"`
 	Scope Scope  `json:"scope,omitempty" doc:"function or top"`
+	// Localrc sources the text Session.Localrc in place of hooks, at the top
+	// level and with enable_plugin defined.
+	Localrc bool `json:"localrc,omitempty" doc:"the localrc section of the local.conf is sourced here"`
 	// Calls is a lifecycle that is run in place of hooks, as a process of its
 	// own that the session starts. What it does fails nothing here.
 	Calls string `json:"calls,omitempty" doc:"lifecycle that the session runs here as a process of its own"`
@@ -164,7 +167,7 @@ func (p PlannedPhase) Hooks() []Entry {
 // Surroundings is the process state that every hook of a run starts with.
 type Surroundings struct {
 	Env   []Text `json:"env" doc:"whole environment, NAME=value, before PHASED_* are added"`
-	Dir   Text   `json:"dir" doc:"working directory"`
+	Dir   Text   `json:"dir" doc:"working directory; empty: the caller's"`
 	Umask int    `json:"umask" doc:"umask, as a decimal number; -1: the caller's"`
 	Stdin string `json:"stdin" doc:"null (/dev/null) or inherit"`
 }

@@ -75,7 +75,8 @@ type PhaseRun struct {
 	Began  time.Time     `json:"began"`
 	Took   time.Duration `json:"took_ns,omitempty"`
 	Hooks  []HookRun     `json:"hooks"`
-	Reason string        `json:"reason,omitempty"` // why it was skipped, in words
+	Skip   string        `json:"skip,omitempty"`   // why it was skipped: done or not-asked
+	Reason string        `json:"reason,omitempty"` // the same in words
 	// Warnings are those of no hook.
 	Warnings []HookWarning `json:"warnings,omitempty"`
 }
@@ -93,7 +94,8 @@ type HookRun struct {
 	Dropped int64         `json:"dropped,omitempty"` // bytes left out of the record
 	Left    bool          `json:"left,omitempty"`    // left a process behind that holds its output
 	Ends    []Descriptor  `json:"ends,omitempty"`    // where its inherited output ended
-	Reason  string        `json:"reason,omitempty"`  // why it was skipped, in words
+	Skip    string        `json:"skip,omitempty"`    // why it was skipped: done, not-asked or not-readable
+	Reason  string        `json:"reason,omitempty"`  // the same in words
 	Ended   bool          `json:"ended,omitempty"`   // the session ended in it
 	Ignored bool          `json:"ignored,omitempty"` // it failed, and the shell went on
 	Trace   *Trace        `json:"trace,omitempty"`   // where it failed
@@ -176,11 +178,11 @@ func (r *Run) applySession(e Event) {
 	case SessionEnded:
 		r.SessionEnded = &d.Exit
 	case PhaseSkipped:
-		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: PhaseStarted{Phase: d.Phase}, Status: StatusSkipped, Began: e.Time, Reason: d.Message})
+		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: PhaseStarted{Phase: d.Phase}, Status: StatusSkipped, Began: e.Time, Skip: d.Reason, Reason: d.Message})
 	case HookSkipped:
 		if p := r.phase(d.Phase); p != nil {
 			p.Hooks = append(p.Hooks, HookRun{
-				HookStarted: HookStarted{Phase: d.Phase, Hook: d.Hook, Path: d.Path}, Status: StatusSkipped, Began: e.Time, Reason: d.Message,
+				HookStarted: HookStarted{Phase: d.Phase, Hook: d.Hook, Path: d.Path}, Status: StatusSkipped, Began: e.Time, Skip: d.Reason, Reason: d.Message,
 			})
 		}
 	case HookWarning:

@@ -25,7 +25,7 @@ func Compare(planned, now phased.PlannedPhase) []phased.Difference {
 		switch {
 		case !found:
 			d.What, d.Was = "removed", string(p.Verdict)
-		case n.Verdict != p.Verdict:
+		case n.Verdict != p.Verdict && !passedOverStill(p, n, now):
 			d.What, d.Was, d.Is = "verdict", string(p.Verdict), string(n.Verdict)
 		case n.Digest != p.Digest:
 			d.What, d.Was, d.Is = "content", short(p.Digest), short(n.Digest)
@@ -43,6 +43,14 @@ func Compare(planned, now phased.PlannedPhase) []phased.Difference {
 		}
 	}
 	return diffs
+}
+
+// passedOverStill reports whether a sourced hook that could not be read when the
+// plan was made still cannot: when the phase is entered, the shell has it on its
+// list all the same.
+func passedOverStill(p, n phased.Entry, now phased.PlannedPhase) bool {
+	unreadable := p.Verdict == phased.VerdictUnreadable || p.Verdict == phased.VerdictDanglingLink
+	return now.Executor == phased.ExecutorSession && unreadable && n.Verdict == phased.VerdictRun && n.Digest == "" && n.Mode == p.Mode
 }
 
 // movedHooks returns the hooks that run in both lists and stand at another

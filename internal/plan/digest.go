@@ -13,7 +13,7 @@ import (
 // words it was made. Values go with their lengths, so that none can pass for two.
 func digest(p phased.Plan) string {
 	w := &writer{h: sha256.New()}
-	w.text("phased plan 1", p.Lifecycle, string(p.Base))
+	w.text("phased plan 2", p.Lifecycle, string(p.Base))
 	w.texts(p.Roots)
 	w.number(int64(p.Timeout), int64(p.Grace), int64(p.FailureLimit), boolean(p.Pinned))
 	w.texts(p.Surroundings.Env)
@@ -24,6 +24,9 @@ func digest(p phased.Plan) string {
 	}
 	if p.Failure != nil {
 		w.phase(*p.Failure)
+	}
+	if p.Session != nil {
+		w.session(*p.Session)
 	}
 	return hex.EncodeToString(w.h.Sum(nil))
 }
@@ -38,10 +41,27 @@ func (w *writer) phase(p phased.PlannedPhase) {
 	w.number(int64(p.Timeout), int64(p.HookTimeout), boolean(p.Optional), boolean(p.Failure), boolean(p.Missing))
 	w.texts(p.Roots)
 	w.texts(p.Dirs)
-	w.number(int64(len(p.Entries)))
+	w.text(p.Glob, string(p.Scope), p.Calls, p.Plugins)
+	w.texts(p.Files)
+	w.texts(p.Args)
+	w.number(boolean(p.Localrc), int64(len(p.Entries)))
 	for _, e := range p.Entries {
-		w.text(string(e.Name), string(e.Path), string(e.Root), string(e.Verdict), e.Mode, e.Digest)
+		w.text(string(e.Name), string(e.Path), string(e.Root), string(e.Verdict), e.Mode, e.Digest, e.Plugin)
+		w.texts(e.Args)
 		w.number(int64(e.Timeout))
+	}
+}
+
+// session sums up how the shell starts. What is recorded and kept of it does not
+// count: it changes nothing that hooks can see.
+func (w *writer) session(s phased.Session) {
+	w.text(string(s.Name), string(s.TopDir), textDigest(s.Localrc))
+	w.number(boolean(s.Posix), int64(len(s.Options)))
+	w.text(s.Options...)
+	w.number(int64(len(s.Plugins)))
+	for _, p := range s.Plugins {
+		w.text(p.Name, string(p.Source), p.Ref, string(p.Dir))
+		w.number(boolean(p.Fetch))
 	}
 }
 

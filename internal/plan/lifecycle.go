@@ -31,12 +31,23 @@ func builtin(name string) (phased.Lifecycle, bool) {
 	if name == "refresh" {
 		return refresh(), true
 	}
-	return phased.Lifecycle{}, false
+	l := sourcedLifecycleOf(name)
+	if l == nil {
+		return phased.Lifecycle{}, false
+	}
+	life := phased.Lifecycle{Name: name}
+	for _, pt := range l.points {
+		life.Phases = append(life.Phases, pt.phase(name))
+	}
+	return life, true
 }
 
 // Lifecycles returns the names of all known lifecycles, sorted.
 func Lifecycles(s *config.Settings) []string {
 	names := []string{"refresh"}
+	for _, l := range sourcedLifecycles() {
+		names = append(names, l.name)
+	}
 	if s != nil {
 		names = append(names, s.LifecycleNames()...)
 	}
@@ -57,7 +68,15 @@ type setting struct {
 	s       *config.Settings
 	own     config.Lifecycle // as the settings have it; zero where they do not
 	life    phased.Lifecycle
+	regime  *sourcedLifecycle // of a built-in lifecycle whose hooks are sourced
 	origins []phased.Origin
+	globs   map[string][]string // what patterns were expanded to
+	listed  []phased.Entry      // of sourced phases, so far
+}
+
+// sourced reports whether any hook of the lifecycle is sourced.
+func (c *setting) sourced() bool {
+	return slices.ContainsFunc(c.life.Phases, func(p phased.Phase) bool { return p.Executor == phased.ExecutorSession })
 }
 
 // newSetting puts the lifecycle together, its phases with all their options.
@@ -66,7 +85,7 @@ func newSetting(o Options) (*setting, error) {
 	if name == "" {
 		name = "refresh"
 	}
-	c := &setting{o: o, s: o.Settings}
+	c := &setting{o: o, s: o.Settings, regime: sourcedLifecycleOf(name)}
 	own, given := c.s.Lifecycles[name]
 	life, known := builtin(name)
 	if !given && !known {

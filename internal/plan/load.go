@@ -38,6 +38,9 @@ func Load(o Options) (phased.Plan, error) {
 	if len(roots) > 0 {
 		p.Base = phased.Text(roots[len(roots)-1])
 	}
+	if c.sourced() {
+		p.Session = c.session(&p)
+	}
 	errs = errs.with(c.list(&p, rootErr != nil))
 	if len(errs) > 0 {
 		return phased.Plan{}, errs
@@ -51,19 +54,26 @@ func Load(o Options) (phased.Plan, error) {
 // left out: all that they could say was said.
 func (c *setting) list(p *phased.Plan, rootless bool) error {
 	var errs Errors
-	listed := func(ph phased.Phase) phased.PlannedPhase {
-		if rootless && !filepath.IsAbs(ph.Dir) {
-			return phased.PlannedPhase{}
+	listed := func(ph phased.Phase) (pp phased.PlannedPhase, keep bool) {
+		var err error
+		switch keep = true; {
+		case rootless && (ph.Executor == phased.ExecutorSession || !filepath.IsAbs(ph.Dir)):
+			return pp, keep
+		case ph.Executor == phased.ExecutorSession:
+			pp, keep, err = c.listSourced(ph, p)
+		default:
+			pp, err = list(ph, p.Roots, nil)
 		}
-		pp, err := list(ph, p.Roots, nil)
 		errs = errs.with(err)
-		return pp
+		return pp, keep
 	}
 	for _, ph := range c.life.Phases {
-		p.Phases = append(p.Phases, listed(ph))
+		if pp, keep := listed(ph); keep {
+			p.Phases = append(p.Phases, pp)
+		}
 	}
 	if c.life.Failure != nil {
-		pp := listed(*c.life.Failure)
+		pp, _ := listed(*c.life.Failure)
 		p.Failure = &pp
 	}
 	return errs.orNil()
@@ -75,6 +85,8 @@ func (c *setting) list(p *phased.Plan, rootless bool) error {
 func (c *setting) roots() ([]string, error) {
 	given, flag, key, option := c.s.Roots, "", "roots", "roots"
 	switch {
+	case c.sourced():
+		return c.topDir()
 	case c.o.Base != "":
 		abs, err := filepath.Abs(c.o.Base)
 		if err != nil {

@@ -212,10 +212,10 @@ func TestRefreshInSettings(t *testing.T) {
 	if len(p.Phases) != 4 || p.Failure.Name != "oops" || p.Failure.Dir != "oops.d" {
 		t.Errorf("failure: %+v", p.Failure)
 	}
-	if got := Lifecycles(parse(t, "lifecycles: {refresh: {}, b: {phases: [x]}, a: {phases: [x]}}")); !slices.Equal(got, []string{"a", "b", "refresh"}) {
+	if got := Lifecycles(parse(t, "lifecycles: {refresh: {}, b: {phases: [x]}, a: {phases: [x]}}")); !slices.Equal(got, []string{"a", "b", "clean", "refresh", "stack", "unstack"}) {
 		t.Errorf("lifecycles %q", got)
 	}
-	if got := Lifecycles(nil); !slices.Equal(got, []string{"refresh"}) {
+	if got := Lifecycles(nil); !slices.Equal(got, []string{"clean", "refresh", "stack", "unstack"}) {
 		t.Errorf("lifecycles %q", got)
 	}
 }
@@ -288,8 +288,8 @@ func TestLoadErrors(t *testing.T) {
 			dir + "/base/post-configure.d: is a link to nowhere, which does not exist; a phase is a directory of hooks",
 			dir + "/base/migration.d: is not a directory but a link to something else; a phase is a directory of hooks",
 		}, "\n")},
-		"unknown": {Options{Base: dir + "/good", Lifecycle: "refesh", Settings: deploy}, `/etc/phased/phased.yaml: unknown lifecycle "refesh" (did you mean refresh?); known are abs, deploy, refresh`},
-		"unlike":  {Options{Base: dir + "/good", Lifecycle: "x"}, `unknown lifecycle "x"; known are refresh`},
+		"unknown": {Options{Base: dir + "/good", Lifecycle: "refesh", Settings: deploy}, `/etc/phased/phased.yaml: unknown lifecycle "refesh" (did you mean refresh?); known are abs, clean, deploy, refresh, stack, unstack`},
+		"unlike":  {Options{Base: dir + "/good", Lifecycle: "x"}, `unknown lifecycle "x"; known are clean, refresh, stack, unstack`},
 		"missing phases": {Options{Base: dir + "/good", Lifecycle: "deploy", Settings: deploy}, strings.Join([]string{
 			"phase prepare: there is no directory prepare.d in " + dir + "/good; make it, or say `optional: true` in the settings",
 			"phase apply: there is no directory apply.d in " + dir + "/good; make it, or say `optional: true` in the settings",

@@ -29,9 +29,14 @@ func (c *setting) phases(life phased.Lifecycle) {
 	}
 	if len(c.own.Phases) == 0 {
 		for _, p := range life.Phases {
+			if p.Executor == phased.ExecutorSession {
+				c.life.Phases = append(c.life.Phases, c.builtinSourced(p))
+				continue
+			}
 			c.life.Phases = append(c.life.Phases, c.phase(builtinPhase(p)))
 		}
 	}
+	c.placeLocalrc()
 	var failure phased.Phase
 	switch {
 	case c.own.Failure != nil:
@@ -60,17 +65,12 @@ func builtinPhase(p phased.Phase) written {
 // phase puts the options of one phase together: its own, the lifecycle's, the
 // default; a flag before all of them.
 func (c *setting) phase(w written) phased.Phase {
-	pick := func(option, own, life, fallback string) string {
-		value, key := own, w.at+"."+option
-		if value == "" {
-			value, key = life, c.key(option)
-		}
-		value = orText(value, fallback)
-		c.note(w.Name, option, value, c.from("", key, w.other))
-		return value
+	if !w.failure && c.own.Sourced(w.Phase) {
+		return c.sourcedPhase(w)
 	}
+	pick := func(option, own, life, fallback string) string { return c.pick(w, option, own, life, fallback) }
 	p := phased.Phase{
-		Name: w.Name, Executor: "process", Failure: w.failure,
+		Name: w.Name, Executor: phased.ExecutorProcess, Failure: w.failure,
 		Optional: w.Optional != nil && *w.Optional,
 	}
 	p.Dir = pick("dir", w.Dir, "", w.Name+".d")
@@ -79,7 +79,11 @@ func (c *setting) phase(w written) phased.Phase {
 		p.OnFailure = phased.Continue
 		c.note(w.Name, "on-failure", string(p.OnFailure), fromBuiltin)
 	} else {
-		p.OnFailure = phased.OnFailure(pick("on-failure", string(w.OnFailure), string(c.own.OnFailure), string(phased.Stop)))
+		life := c.own.OnFailure
+		if life == phased.Shell { // there is none here to decide
+			life = ""
+		}
+		p.OnFailure = phased.OnFailure(pick("on-failure", string(w.OnFailure), string(life), string(phased.Stop)))
 	}
 	p.Order = phased.Order(pick("order", string(w.Order), string(c.own.Order), string(phased.Numeric)))
 	if p.Names = pick("names", w.Names, c.own.Names, defaultNames); p.Names == defaultNames {
@@ -87,6 +91,18 @@ func (c *setting) phase(w written) phased.Phase {
 	}
 	c.limits(&p, w)
 	return p
+}
+
+// pick returns the phase's own value of an option, the lifecycle's or the default,
+// and notes where it came from.
+func (c *setting) pick(w written, option, own, life, fallback string) string {
+	value, key := own, w.at+"."+option
+	if value == "" {
+		value, key = life, c.key(option)
+	}
+	value = orText(value, fallback)
+	c.note(w.Name, option, value, c.from("", key, w.other))
+	return value
 }
 
 // limits gives a phase its time limits. Those of the run, its phases and their

@@ -19,6 +19,9 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // surroundings returns the process state that every hook starts with: the same
 // from a terminal, from cron and at boot.
 func (c *setting) surroundings() (phased.Surroundings, error) {
+	if c.regime != nil {
+		return c.callers()
+	}
 	var errs Errors
 	s := phased.Surroundings{Dir: phased.Text(c.s.Dir), Umask: c.s.Umask, Stdin: c.s.Stdin}
 	flag := ""
