@@ -14,12 +14,20 @@ import (
 // not run.
 func Plan(w io.Writer, s Style, pl phased.Plan) error {
 	p := newPrinter(w, s)
-	hooks := 0
+	hooks, steps := 0, 0
 	for _, ph := range pl.Phases {
+		if ph.Files != nil {
+			steps += len(ph.Hooks())
+			continue
+		}
 		hooks += len(ph.Hooks())
 	}
+	what := count(hooks, "hook")
+	if steps > 0 {
+		what += " and " + count(steps, "base step")
+	}
 	title := p.paint(bold, runTitle(pl.Lifecycle, pl.Base))
-	p.line(title + ": " + count(hooks, "hook") + " in " + count(len(pl.Phases), "phase"))
+	p.line(title + ": " + what + " in " + count(len(pl.Phases), "phase"))
 	if len(pl.Roots) > 1 {
 		p.line(p.paint(dim, "hook trees, a later one wins: ") + list(pl.Roots, 9))
 	}
@@ -41,7 +49,9 @@ func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
 		p.line(title + p.paint(dim, "  no directory "+Name(phased.Text(ph.Dir))))
 		return n
 	}
-	if len(ph.Dirs) > 0 {
+	if ph.Executor == phased.ExecutorSession {
+		title += p.paint(dim, "  "+sourcedTitle(ph))
+	} else if len(ph.Dirs) > 0 {
 		title += p.paint(dim, "  "+list(ph.Dirs, 4))
 	}
 	p.line(title)
@@ -57,7 +67,11 @@ func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
 	}
 	wide = min(wide, max(20, p.width()/2-6))
 	over := overridden(ph)
+	told, same := sameSkipped(pl, ph)
 	for _, e := range ph.Entries {
+		if told != "" && e.Verdict != phased.VerdictRun && e.Plugin == "" {
+			continue
+		}
 		if e.Verdict == phased.VerdictRun {
 			n++
 			p.line(fmt.Sprintf("%5d  %s", n, pad(Name(e.Name), wide)) + p.paint(dim, "  "+entryNotes(pl, ph, e, over[e.Name])))
@@ -68,6 +82,9 @@ func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
 			text += ": " + Safe(e.Detail, false)
 		}
 		p.line("    " + p.mark("–", "-") + "  " + p.paint(dim, text))
+	}
+	if told != "" {
+		p.line("    " + p.mark("–", "-") + "  " + p.paint(dim, fmt.Sprintf("the same %d as at %s", same, told)))
 	}
 	return n
 }
@@ -81,7 +98,7 @@ func phaseRules(ph phased.PlannedPhase) string {
 	case phased.Continue:
 		words = append(words, "goes on after a failure")
 	}
-	if ph.Order == phased.Glob {
+	if ph.Order == phased.Glob && ph.Executor != phased.ExecutorSession {
 		words = append(words, "in the order of a shell's glob")
 	}
 	if ph.Names != "" {
@@ -106,6 +123,9 @@ func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []p
 	if len(over) > 0 {
 		words = append(words, "overrides "+list(over, 3))
 	}
+	if ph.Executor == phased.ExecutorSession {
+		words = append(words, sourcedNotes(ph, e)...)
+	}
 	if e.Timeout > 0 && e.Timeout != ph.HookTimeout {
 		words = append(words, "at most "+e.Timeout.String())
 	}
@@ -125,19 +145,22 @@ func overridden(ph phased.PlannedPhase) map[phased.Text][]phased.Text {
 
 func (p *printer) surroundings(pl phased.Plan) {
 	s := pl.Surroundings
+	if pl.Session != nil {
+		p.session(pl)
+		p.rest(pl)
+		return
+	}
 	p.line("")
-	umask := "the caller's"
-	if s.Umask >= 0 {
-		umask = fmt.Sprintf("%03o", s.Umask)
-	}
-	stdin := "/dev/null"
-	if s.Stdin == "inherit" {
-		stdin = "inherited"
-	}
-	p.line(p.paint(dim, "hooks start with  ") + fmt.Sprintf("directory %s, umask %s, stdin %s", Name(s.Dir), umask, stdin))
+	dir, umask, stdin := surroundingsText(s)
+	p.line(p.paint(dim, "hooks start with  ") + fmt.Sprintf("directory %s, umask %s, stdin %s", dir, umask, stdin))
 	for _, v := range s.Env {
 		p.line("  " + Name(v))
 	}
+	p.rest(pl)
+}
+
+// rest prints what is left to tell of a plan.
+func (p *printer) rest(pl phased.Plan) {
 	if limits := limitsText(pl); limits != "" {
 		p.line(p.paint(dim, "limits  ") + limits)
 	}
@@ -177,6 +200,11 @@ type Explanation struct {
 	After, Before phased.Text
 	Places        []Place
 	Options       []phased.Origin
+	// Sourced says that the entry is sourced, with Args, in the order of a
+	// shell's glob; Plugin is the plugin that it belongs to.
+	Sourced bool
+	Args    []phased.Text
+	Plugin  string
 }
 
 // Place is one directory in which a name was looked for.
@@ -217,7 +245,16 @@ func (p *printer) explanation(e Explanation) {
 		if e.Number != "" {
 			number = e.Number
 		}
-		p.fact("number", number)
+		if !e.Sourced {
+			p.fact("number", number)
+		} else if len(e.Args) > 0 {
+			p.fact("sourced with", commandLine(e.Args))
+		} else {
+			p.fact("sourced", "without arguments")
+		}
+		if e.Plugin != "" {
+			p.fact("plugin", Name(phased.Text(e.Plugin)))
+		}
 		if e.After != "" {
 			p.fact("after", Name(e.After))
 		}

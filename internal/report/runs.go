@@ -66,6 +66,9 @@ func (p *printer) runRow(r phased.Summary) []string {
 	if r.Failure != nil {
 		cause = FailureText(*r.Failure)
 	}
+	if mark := p.kinship(r); mark != "" {
+		cause = strings.TrimPrefix(cause+"; "+mark, "-; ")
+	}
 	base := "-"
 	if r.Base != "" {
 		base = Name(r.Base)
@@ -82,6 +85,19 @@ func (p *printer) runRow(r phased.Summary) []string {
 		lifecycle = "-"
 	}
 	return []string{p.id(r.ID), began, took, status, strconv.Itoa(r.Ran), strconv.Itoa(r.Failed), lifecycle, base, cause}
+}
+
+// kinship tells of which other run a run is a part or the continuation.
+func (p *printer) kinship(r phased.Summary) string {
+	switch {
+	case r.Parent != "":
+		return "inside " + p.id(r.Parent)
+	case r.Resumes != "":
+		return "resumes " + p.id(r.Resumes)
+	case r.From != "":
+		return "from " + p.id(r.From)
+	}
+	return ""
 }
 
 // narrow leaves columns out until the rest has room for people: the base where

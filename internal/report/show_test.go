@@ -117,12 +117,21 @@ func TestRuns(t *testing.T) {
 		{ID: "01JNXZ5M8FT3Q2V9K7B1C4D6E8", Lifecycle: "refresh", Base: "/etc/phased", Status: phased.StatusFailed, Began: base.Add(-time.Hour), Took: 3731 * time.Millisecond, Ran: 3, Failed: 1, Failure: f, ExitCode: 1},
 		{ID: "01JNXZ5M8ET3Q2V9K7B1C4D6E8", Lifecycle: "refresh", Personality: "os-refresh-config", Base: "/usr/libexec/os-refresh-config", Status: phased.StatusSucceeded, Began: base.Add(-48 * time.Hour), Took: 90 * time.Second, Ran: 12},
 	}
+	kin := []phased.Summary{
+		{ID: "01JNXZ5M8GT3Q2V9K7B1C4D6E8", Lifecycle: "stack", Base: "/opt/devstack", Status: phased.StatusFailed, Began: base, Resumes: otherID, From: otherID, Failure: f},
+		{ID: "01JNXZ5M8ET3Q2V9K7B1C4D6E8", Lifecycle: "unstack", Base: "/opt/devstack", Status: phased.StatusSucceeded, Began: base, Parent: otherID},
+		{ID: "01JNXZ5M8DT3Q2V9K7B1C4D6E8", Lifecycle: "stack", Base: "/opt/devstack", Status: phased.StatusSucceeded, Began: base, From: otherID},
+	}
 	golden(t, "runs", func(b *bytes.Buffer, s Style) {
 		if err := Runs(b, s, list); err != nil {
 			t.Error(err)
 		}
 		b.WriteString("\n")
 		if err := Runs(b, s, list[:2]); err != nil {
+			t.Error(err)
+		}
+		b.WriteString("\n")
+		if err := Runs(b, s, kin); err != nil {
 			t.Error(err)
 		}
 		b.WriteString("\n")
