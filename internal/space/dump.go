@@ -18,8 +18,8 @@ import "strings"
 const DumpFunction = `__phased_dump() {
 __phased_f=${4:-$-}
 if [[ $- == *T* ]]
-then 'builtin' set +T; __phased_write "$@"; 'builtin' set -T
-else __phased_write "$@"
+then 'builtin' set +T; '__phased_write' "$@"; 'builtin' set -T
+else '__phased_write' "$@"
 fi
 }
 __phased_write() {
@@ -31,7 +31,13 @@ else __phased_b=command
 fi
 __phased_n=${SECONDS-}
 if {
-"$__phased_b" printf '%s\0' 'phased space 1' "${BASH_VERSION-}" "$2" "$3" "$__phased_f" "$__phased_n" "$(( $# > 4 ? $# - 4 : 0 ))" "${@:5}"
+"$__phased_b" printf '%s\0' 'phased space 1' "${BASH_VERSION-}" "$2" "$3" "$__phased_f" "$__phased_n" "$(( $# > 4 ? $# - 4 : 0 ))"
+__phased_n=0
+for __phased_p
+do if (( ++__phased_n > 4 ))
+then "$__phased_b" printf '%s\0' "$__phased_p"
+fi
+done
 "$__phased_b" printf 'variables\n'
 "$__phased_b" declare -p
 "$__phased_b" printf '\0functions\n'
@@ -69,7 +75,7 @@ func Snapshot(path, phase, hook, flags string, frame bool) string {
 	if flags == "" {
 		flags = `"$-"`
 	}
-	words := []string{"__phased_dump", path, phase, hook, flags}
+	words := []string{"'__phased_dump'", path, phase, hook, flags}
 	if !frame {
 		words = append(words, "top", `"$@"`)
 	}

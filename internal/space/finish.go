@@ -24,35 +24,43 @@ func (r *restorer) finish() {
 	if s.Options["posix"] {
 		r.line("'builtin' set -o posix")
 	}
-	for _, name := range []string{"POSIXLY_CORRECT", "BASH_COMPAT", "FUNCNEST"} {
-		if v, ok := s.Variables[name]; ok {
-			r.variable(name, v, "g")
-		}
-	}
+	r.linked("POSIXLY_CORRECT")
 	r.shopts()
+	r.linked("BASH_COMPAT", "IGNOREEOF", "FUNCNEST")
 	traps, last := r.traps()
 	r.line("%s", traps)
-	if v, ok := s.Variables["IGNOREEOF"]; ok {
-		r.variable("IGNOREEOF", v, "g")
-	}
-	for _, name := range []string{"builtin", "command"} {
-		if _, ok := s.Functions[name]; ok {
-			last += r.shadow(name)
-		}
-	}
+	last += r.shadow()
 	r.options()
 	r.line("%s} 2>|/dev/null", last)
 }
 
-// shadow defines a function that stands in the way of the text's own commands.
-func (r *restorer) shadow(name string) string {
-	all := r.b
-	r.b = nil
-	r.function(name)
-	text := string(r.b)
-	r.b = all
-	// The attributes stand behind it, where builtin is the function.
-	return strings.Replace(text, "'builtin' declare", "declare", 1)
+// linked declares variables that an option sets, or that change options.
+func (r *restorer) linked(names ...string) {
+	for _, name := range names {
+		if v, ok := r.s.Variables[name]; ok {
+			r.variable(name, v, "g")
+		}
+	}
+}
+
+// shadow defines a function called builtin, which stands in the way of all
+// commands of the text.
+func (r *restorer) shadow() string {
+	f, ok := r.s.Functions["builtin"]
+	if !ok {
+		return ""
+	}
+	text := keyword + f.Text + "\n"
+	_, shadowed := r.s.Functions["command"]
+	switch {
+	case shadowed && (f.Attributes != "" || r.s.Options["allexport"]):
+		r.lose("the attributes of function builtin: there is a function called command too")
+	case f.Attributes != "":
+		text += "'command' declare -f" + f.Attributes + " builtin\n"
+	case r.s.Options["allexport"]:
+		text += "'command' declare -f +x builtin\n"
+	}
+	return text
 }
 
 func (r *restorer) shopts() {
@@ -63,9 +71,13 @@ func (r *restorer) shopts() {
 			if r.s.Shopts["restricted_shell"] && name == "restricted_shell" {
 				r.lose("the restricted shell: what it forbids was not forbidden here")
 			}
+		case strings.HasPrefix(name, "compat"):
+			if _, set := r.s.Variables["BASH_COMPAT"]; r.s.Shopts[name] && !set {
+				on = append(on, name)
+			}
 		case r.s.Shopts[name]:
 			on = append(on, name)
-		case !strings.HasPrefix(name, "compat"):
+		default:
 			off = append(off, name)
 		}
 	}
@@ -83,8 +95,8 @@ func (r *restorer) options() {
 	for _, name := range slices.Sorted(maps.Keys(r.s.Options)) {
 		on := r.s.Options[name]
 		switch name {
-		case "posix", "noexec", "onecmd":
-		case "vi", "emacs", "privileged", "ignoreeof":
+		case "posix", "noexec", "onecmd", "ignoreeof":
+		case "vi", "emacs", "privileged":
 			if on {
 				b.WriteString(" -o " + name)
 			}

@@ -117,19 +117,31 @@ func (l *lexer) document() {
 	if d.tabs {
 		l.i++
 	}
-	n := word(l.s[l.i:], '\n')
-	if n < 0 {
-		return
-	}
-	end := l.s[l.i : l.i+n]
-	if i := strings.IndexAny(end, " ;|&)"); i > 0 && !strings.ContainsAny(end[:i], `"'`) {
-		end = end[:i]
-	}
+	end := delimiter(l.s[l.i:])
 	l.i += len(end)
 	if text, err := Decode(end); err == nil {
 		d.end = text
 		l.pending = append(l.pending, d)
 	}
+}
+
+// delimiter returns the word that s begins with.
+func delimiter(s string) string {
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case strings.IndexByte(" \t\n;|&()<>", c) >= 0:
+			return s[:i]
+		case c == '\\' || c == '"' || c == '\'' || c == '$' && i+1 < len(s) && s[i+1] == '\'':
+			n := quoted(s[i:])
+			if n < 0 {
+				return s
+			}
+			i += n
+		default:
+			i++
+		}
+	}
+	return s
 }
 
 // documents passes the here-documents that begin here.

@@ -319,7 +319,9 @@ func (p *parser) traps(text string) error {
 		if err != nil || !ok {
 			return p.fail(start, "a trap has no end: %.60q", start)
 		}
-		p.trap(canonical(signal), command)
+		if rest[:end] != "-" { // posix mode lists those that are not set
+			p.trap(canonical(signal), command)
+		}
 		text = next
 	}
 	return nil

@@ -75,7 +75,7 @@ done 2>|/dev/null
 // called builtin stands in the way of everything that follows: see finish.
 func (r *restorer) functions() {
 	for _, name := range slices.Sorted(maps.Keys(r.s.Functions)) {
-		if name != "builtin" && name != "command" {
+		if name != "builtin" {
 			r.function(name)
 		}
 	}
@@ -86,14 +86,31 @@ func (r *restorer) function(name string) {
 	if !strings.HasPrefix(f.Text, keyword+name+opening) {
 		r.b = append(r.b, keyword...)
 	}
-	r.b = append(r.b, f.Text...)
-	r.b = append(r.b, '\n')
+	r.body(f.Text)
 	switch {
 	case f.Attributes == "":
 	case strings.Contains(name, "="):
 		r.lose("the attributes (%s) of function %s: bash takes its name for an assignment", f.Attributes, name)
 	default:
 		r.line("'builtin' declare -f%s -- %s", f.Attributes, Quote(name))
+	}
+}
+
+// body writes a function's text. Of a coprocess without a name bash prints one
+// that it would take for the command.
+func (r *restorer) body(text string) {
+	const printed = "coproc COPROC "
+	for from := 0; ; {
+		at := strings.Index(text[from:], printed)
+		if at < 0 {
+			r.b = append(append(r.b, text...), '\n')
+			return
+		}
+		from += at + len("coproc ")
+		if closed(text[:from]) {
+			r.b = append(r.b, text[:from]...)
+			text, from = text[from+len(printed)-len("coproc "):], 0
+		}
 	}
 }
 
@@ -113,7 +130,7 @@ func (r *restorer) restorable(name string) bool {
 	case "BASH_XTRACEFD":
 		r.lose("BASH_XTRACEFD: the descriptor that xtrace was written to is not open")
 		return false
-	case "POSIXLY_CORRECT", "IGNOREEOF", "BASH_COMPAT", "FUNCNEST":
+	case "POSIXLY_CORRECT", "BASH_COMPAT", "IGNOREEOF", "FUNCNEST":
 		return false // see finish
 	}
 	return !owned(name) && !derived(name) && !ours(name)
