@@ -135,6 +135,7 @@ func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(w), newPlan(w), newCheck(w),
 		newRuns(w), newShow(w), newLogs(w), newStop(w), newPrune(w),
+		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),
 		newCompletion(w), newVersion(w),
 	}

@@ -14,6 +14,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/proc"
 	"phased/internal/report"
+	"phased/internal/shellinit"
 )
 
 // stopOptions are the flags of `phased stop`.
@@ -69,6 +70,9 @@ func runStop(ctx context.Context, w *World, o *stopOptions) error {
 	r, err := o.choose(ctx, store)
 	if err != nil {
 		return err
+	}
+	if r.Start.Personality == shellinit.Personality {
+		return stopShell(r)
 	}
 	if boot := proc.BootID(); r.Start.BootID != boot {
 		return invalid("stop: run %s belongs to another boot of this host", r.ID)

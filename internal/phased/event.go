@@ -92,7 +92,7 @@ type RunStarted struct {
 	Roots        []Text       `json:"roots,omitempty" doc:"hook trees, lowest first"`
 	Settings     Text         `json:"settings,omitempty" doc:"settings file in force"`
 	PlanDigest   string       `json:"plan_digest,omitempty" doc:"sha256 of the plan, in hex"`
-	Personality  string       `json:"personality,omitempty" doc:"os-refresh-config or dib-run-parts, where the run came in under that name"`
+	Personality  string       `json:"personality,omitempty" doc:"os-refresh-config or dib-run-parts, where the run came in under that name; shell-init: a shell that phased did not start does it"`
 	Host         string       `json:"host" doc:"host name"`
 	BootID       string       `json:"boot_id" doc:"the kernel's boot id"`
 	Version      string       `json:"version" doc:"phased's version"`

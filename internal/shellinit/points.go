@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"syscall"
 
 	"phased/internal/phased"
@@ -243,6 +242,3 @@ func exitOf(status, signal int) phased.Exit {
 	}
 	return phased.Exit{Cause: phased.CauseExit, Status: status, Message: fmt.Sprintf("exit status %d", status)}
 }
-
-// quoted shows a word of a shell in a message.
-func quoted(words []string) string { return strings.Join(words, ", ") }

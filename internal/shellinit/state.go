@@ -95,8 +95,8 @@ func warnings(was, is *state) []phased.HookWarning {
 	warn := func(code phased.WarningCode, message string) {
 		all = append(all, phased.HookWarning{Code: code, Message: message})
 	}
-	options(was.set, is.set, "set -o ", "set +o ", warn)
-	options(was.shopt, is.shopt, "shopt -s ", "shopt -u ", warn)
+	options(was.set, is.set, "", warn)
+	options(was.shopt, is.shopt, "shopt ", warn)
 	if was.ifs != is.ifs {
 		warn(phased.WarnIFS, "left IFS changed")
 	}
@@ -107,21 +107,21 @@ func warnings(was, is *state) []phased.HookWarning {
 		warn(phased.WarnUmask, "left another umask: "+clean(is.umask, 10)+", was "+clean(was.umask, 10))
 	}
 	if changed := changedTraps(was.traps, is.traps); len(changed) > 0 {
-		warn(phased.WarnTrap, "left other traps: "+quoted(changed))
+		warn(phased.WarnTrap, "left other traps: "+strings.Join(changed, ", "))
 	}
 	return all
 }
 
 // options tells of options that were switched.
-func options(was, is []string, on, off string, warn func(phased.WarningCode, string)) {
+func options(was, is []string, of string, warn func(phased.WarningCode, string)) {
 	for _, o := range is {
 		if !slices.Contains(was, o) {
-			warn(codeOf(o, true), "left "+on+clean(o, 40))
+			warn(codeOf(o, true), "left "+of+clean(o, 40)+" on")
 		}
 	}
 	for _, o := range was {
 		if !slices.Contains(is, o) {
-			warn(codeOf(o, false), "left "+off+clean(o, 40))
+			warn(codeOf(o, false), "left "+of+clean(o, 40)+" off")
 		}
 	}
 }
