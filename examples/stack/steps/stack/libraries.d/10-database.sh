@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+source "$TOP_DIR/lib/database"

@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+init_database
