@@ -114,7 +114,7 @@ func (p *printer) spaceKind(kind phased.ChangeKind, some []phased.SpaceEntry, sp
 		title += p.paint(dim, fmt.Sprintf("  %d", n))
 	}
 	if kind == phased.ChangeFunction && len(some) > longKind && !sp.Picked {
-		p.line(title + p.paint(dim, "  "+p.Command("env", p.id(sp.View.Run), "--kind", "function")+" lists them"))
+		p.line(title + p.paint(dim, "  "+p.Command("env", p.id(sp.View.Run), "--name", "*")+" lists them"))
 		return
 	}
 	p.line(title)

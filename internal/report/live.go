@@ -21,17 +21,18 @@ type Live struct {
 	out, err *printer
 	run      phased.Run
 	hooks    map[string]*hookView
-	cur      *hookView   // the hook that runs; nil between hooks
-	block    *hookView   // whose output stands last on the screen
-	failed   *hookView   // the hook that the run fails for
-	since    int         // hooks started after it
-	half     string      // stream of the line that is open at its right end, "" none
-	drawn    string      // the life sign that stands on the last line, "" none
-	packed   bool        // the phase above has nothing to run
-	signed   time.Time   // of the last life sign in plain form
-	skips    skips       // not shown yet
-	ran      phased.Text // the hook that has finished last
-	ended    bool        // a hook has ended the session
+	cur      *hookView                   // the hook that runs; nil between hooks
+	block    *hookView                   // whose output stands last on the screen
+	failed   *hookView                   // the hook that the run fails for
+	since    int                         // hooks started after it
+	half     string                      // stream of the line that is open at its right end, "" none
+	drawn    string                      // the life sign that stands on the last line, "" none
+	packed   bool                        // the phase above has nothing to run
+	signed   time.Time                   // of the last life sign in plain form
+	skips    skips                       // not shown yet
+	ran      phased.Text                 // the hook that has finished last
+	told     map[phased.HookWarning]bool // warnings about phases
+	ended    bool                        // a hook has ended the session
 }
 
 // hookView is what is kept of a hook while it runs.
@@ -53,7 +54,7 @@ const tailLines = 12
 
 // NewLive returns a Live that prints to out, and warnings and life signs to err.
 func NewLive(out, err io.Writer, s Style) *Live {
-	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}}
+	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, told: map[phased.HookWarning]bool{}}
 }
 
 // Event shows an event. Those that the run does not take (a repeated one) show

@@ -175,11 +175,14 @@ func headline(s phased.Status) string {
 func (p *printer) next(commands [][2]string) { p.printf("%s\n", p.Next(commands)) }
 
 // Next returns commands that an operator may want to type now, a line each with
-// what it does.
+// what it does. Where there is room, these stand below each other.
 func (s Style) Next(commands [][2]string) string {
-	wide := 0
+	wide, words := 0, 0
 	for _, c := range commands {
-		wide = max(wide, columns(c[0]))
+		wide, words = max(wide, columns(c[0])), max(words, columns(c[1]))
+	}
+	if s.Terminal { // what is longer than the rest pushes nothing over the edge
+		wide = min(wide, max(0, s.width()-words-5))
 	}
 	lines := make([]string, len(commands))
 	for i, c := range commands {

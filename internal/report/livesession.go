@@ -75,6 +75,9 @@ func (l *Live) restored(d phased.SessionStarted) {
 
 // warning shows a warning below its hook.
 func (l *Live) warning(w phased.HookWarning) {
+	if l.run.Hook(w.Phase, w.Hook) == nil && len(once([]phased.HookWarning{w}, l.told)) == 0 {
+		return
+	}
 	text := l.mark("⚠ ", "! ")
 	indent := "      "
 	switch {

@@ -13,8 +13,10 @@ import (
 func (p *printer) phases(st Story) {
 	r := st.Run
 	entered := map[string]bool{}
+	told := map[phased.HookWarning]bool{}
 	p.line("")
 	for _, ph := range r.Phases {
+		ph.Warnings = once(ph.Warnings, told)
 		entered[ph.Phase] = true
 		if !ph.Failure {
 			p.phase(ph, st.All)

@@ -163,6 +163,20 @@ func (p *printer) warnings(all []phased.HookWarning, path phased.Text, indent st
 	}
 }
 
+// once leaves out warnings about a phase that were told of an earlier one: the
+// same directory is looked at again at every point.
+func once(all []phased.HookWarning, told map[phased.HookWarning]bool) []phased.HookWarning {
+	var left []phased.HookWarning
+	for _, w := range all {
+		w.Phase = ""
+		if !told[w] {
+			left = append(left, w)
+		}
+		told[w] = true
+	}
+	return left
+}
+
 // warningText tells a warning: "left umask 077 (FILE:LINE) [umask]".
 func warningText(w phased.HookWarning) string {
 	text := Safe(oneLine(w.Message), false)
@@ -203,9 +217,9 @@ func (p *printer) resumeNext(r phased.Run) [][2]string {
 	if !resumable(r) {
 		return nil
 	}
-	what := "continue where it ended, once that is mended"
+	what := "continue, once that is mended"
 	if _, _, ok := Subject(r); ok {
-		what = "continue with this hook, once it is mended"
+		what = "continue here, once it is mended"
 	}
 	return [][2]string{{p.Command("resume", p.id(r.ID)), what}}
 }
@@ -220,7 +234,7 @@ func (p *printer) afterNext(r phased.Run) [][2]string {
 	phase, hook, ok := Subject(r)
 	switch {
 	case ok && r.Failure != nil:
-		return [][2]string{{p.Command("env", id, "--after", phase+"/"+string(hook)), "the variable space as it left it"}}
+		return [][2]string{{p.Command("env", id, "--after", string(hook), "--point", phase), "the variable space then"}}
 	case r.Status.Final():
 		return [][2]string{{p.Command("env", id), "the variable space at its end"}}
 	}

@@ -119,7 +119,9 @@ func (p *printer) inherited(r phased.Run, h phased.HookRun) {
 	if len(h.Ends) == 0 {
 		p.line("  its output was not recorded: " + descriptors(r.Start.Inherited))
 	}
-	p.line(p.paint(dim, "  To record it as well: personalities.capture: tee in the settings."))
+	if r.Start.Personality != "shell-init" { // whose output is the shell's own affair
+		p.line(p.paint(dim, "  To record it as well: personalities.capture: tee in the settings."))
+	}
 }
 
 // sameFile reports whether descriptors 1 and 2 are one file.

@@ -107,6 +107,7 @@ func stackFailure() *tape {
 	tp.add(0, phased.HookWarning{Phase: "source", Hook: "60-mistral.sh", Code: phased.WarnUnreadable, Message: "is not readable, and was passed over", File: extras + "60-mistral.sh"})
 	tp.leave("source", phased.StatusSucceeded)
 	tp.point("install", "50-heat.sh", "80-tempest.sh")
+	tp.add(0, phased.HookWarning{Phase: "install", Hook: "70-zaqar.SH", Code: phased.WarnLookAlike, Message: "70-zaqar.SH looks like a hook, but its name does not end in .sh", File: extras + "70-zaqar.SH"})
 	tp.source("install", "50-heat.sh", "stack install", phased.HookFinished{
 		Took: 95 * time.Second, Exit: phased.Exit{Cause: phased.CauseExit, Status: 1}, Ended: true, Trace: failingTrace(),
 	}, "out:Reading package lists...\nBuilding dependency tree...\nmysql-client is already the newest version\nCreating database heat\nwith the character set utf8\n",
