@@ -35,6 +35,19 @@ const (
 	CodeTieByBytes               Code = "tie-by-bytes"               // equal numbers, and only bytes decide
 	CodeWritable                 Code = "writable"                   // others can write the file or its directory
 	CodeOwner                    Code = "owner"                      // it belongs to somebody else
+
+	// Of sourced hooks.
+
+	CodeReservedNumber Code = "reserved-number" // a number of the base system
+	CodeLocaleOrder    Code = "locale-order"    // another locale turns two hooks round
+	CodeLocalDeclare   Code = "local-declare"   // a bare declare, which ends with the point
+	CodeExitEarly      Code = "exit-early"      // exit 0 ends the run
+	CodeOptionLeft     Code = "option-left"     // an option of set or shopt stays changed
+	CodeStateLeft      Code = "state-left"      // IFS, directory or umask stay changed
+	CodeTrapExit       Code = "trap-exit"       // the session's EXIT trap is replaced
+	CodeFalseEnd       Code = "false-end"       // the last command may be a false test
+	CodeDeadPoint      Code = "dead-point"      // tests for a point that there is none of
+	CodePluginRequires Code = "plugin-requires" // a plugin lacks what it requires, or comes before it
 )
 
 // Finding is one thing that Check found.
@@ -58,8 +71,13 @@ type CheckOptions struct {
 // what concerns their order. It starts nothing but `bash -n` and `sh -n`.
 func Check(p phased.Plan, o CheckOptions) []Finding {
 	c := &checker{plan: p, shells: findShells()}
-	jobs := []func() []Finding{func() []Finding { return c.directories("", p.Roots) }}
+	jobs := []func() []Finding{func() []Finding { return c.directories("", p.Roots) }, c.requires}
+	files, told := sourcedFiles(p), map[phased.Text]bool{}
 	for _, ph := range allPhases(p) {
+		if ph.Executor == phased.ExecutorSession {
+			jobs = append(jobs, c.sourcedPhase(ph, files, told)...)
+			continue
+		}
 		jobs = append(jobs, func() []Finding { return c.directories(ph.Name, ph.Dirs) })
 		winners := map[phased.Text]phased.Entry{}
 		for _, e := range ph.Entries {

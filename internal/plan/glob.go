@@ -137,6 +137,9 @@ func expandByBash(bash, dir, glob string, env []string) ([]string, error) {
 	return names, nil
 }
 
+// looksLikeHook starts the detail of a name that may have been meant for a hook.
+const looksLikeHook = "looks like a hook: "
+
 // whyNoMatch says why a name is none of a hook, and whether it looks like one.
 func whyNoMatch(name, glob string, now bool) string {
 	if fitsByBytes(name, glob) {
@@ -147,7 +150,7 @@ func whyNoMatch(name, glob string, now bool) string {
 	}
 	why := "the name does not match " + glob
 	if like := lookAlike(name, glob); like != "" {
-		return "looks like a hook: " + like + "; " + why
+		return looksLikeHook + like + "; " + why
 	}
 	return why
 }
