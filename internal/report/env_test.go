@@ -87,8 +87,11 @@ func TestManyFunctionsAreCounted(t *testing.T) {
 
 func TestPickSpace(t *testing.T) {
 	v := phased.SpaceView{Entries: []phased.SpaceEntry{
-		{Kind: phased.ChangeVariable, Name: "HEAT_DIR"}, {Kind: phased.ChangeVariable, Name: "heat_dir"},
-		{Kind: phased.ChangeFunction, Name: "HEAT_f"}, {Kind: phased.ChangeFunction, Name: "HEAT/a/b"}, {Kind: phased.ChangeUmask},
+		{Kind: phased.ChangeVariable, Name: "HEAT_DIR"},
+		{Kind: phased.ChangeVariable, Name: "heat_dir"},
+		{Kind: phased.ChangeFunction, Name: "HEAT_f"},
+		{Kind: phased.ChangeFunction, Name: "HEAT/a/b"},
+		{Kind: phased.ChangeUmask},
 	}}
 	for _, c := range []struct {
 		kinds []phased.ChangeKind

@@ -331,7 +331,7 @@ func (p *printer) briefOutput(st Story) {
 			tail.Lines[i].Text = p.fit(tail.Lines[i].Text, 4-p.width())
 		}
 		p.line("")
-		p.tail(tail, "  ")
+		p.tail(tail)
 	case st.Run.Start.Output == "inherited":
 		p.fact("output", p.outputPlace(st.Run, *h))
 	default:

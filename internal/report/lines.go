@@ -102,7 +102,8 @@ func (t *Tail) keep(stream, line string) {
 }
 
 // tail prints the lines with a gutter, and before them how many there are more.
-func (p *printer) tail(t Tail, indent string) {
+func (p *printer) tail(t Tail) {
+	const indent = "  "
 	if more := t.Total - len(t.Lines); t.Elided {
 		p.line(indent + p.paint(dim, p.mark("⋮ ", ": ")+"more than "+count(more, "line")+" before this"))
 	} else if more > 0 {

@@ -138,7 +138,7 @@ func (l *Live) runFinished(d phased.RunFinished) {
 		l.out.failure(f, d.Status)
 	}
 	if l.run.Session == nil && l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
-		l.out.tail(l.failed.tail, "  ")
+		l.out.tail(l.failed.tail)
 	}
 	l.line("")
 	l.line("  after " + Took(d.Took) + ": " + tally(d.Ran, d.Failed, l.run.Start.Hooks) + fmt.Sprintf("; phased exits %d", d.ExitCode))

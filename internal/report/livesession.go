@@ -120,7 +120,7 @@ func (l *Live) sessionFailed(f phased.Failure) {
 	l.out.failed(Story{Run: l.run}, brief())
 	if l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
 		l.out.line("")
-		l.out.tail(l.failed.tail, "  ")
+		l.out.tail(l.failed.tail)
 	}
 }
 

@@ -38,13 +38,7 @@ func (p *Plain) Event(e phased.Event) {
 	}
 	switch d := e.Data.(type) {
 	case phased.RunStarted:
-		p.out.printf("run %s started: %s, %s in %s\n", e.Run, runTitle(d.Lifecycle, d.Base), count(d.Hooks, "hook"), count(len(d.Phases), "phase"))
-		if d.Resumes != "" {
-			p.out.printf("run %s resumes run %s\n", e.Run, d.Resumes)
-		}
-		if d.Parent != "" {
-			p.out.printf("run %s is inside run %s\n", e.Run, d.Parent)
-		}
+		p.runStarted(e.Run, d)
 	case phased.PhaseStarted:
 		p.phaseStarted(d)
 	case phased.HookStarted:
@@ -78,6 +72,16 @@ func (p *Plain) Event(e phased.Event) {
 		p.out.printf("run %s interrupted: closed by %s\n", p.run.ID, d.ClosedBy)
 	default:
 		p.session(d)
+	}
+}
+
+func (p *Plain) runStarted(id string, d phased.RunStarted) {
+	p.out.printf("run %s started: %s, %s in %s\n", id, runTitle(d.Lifecycle, d.Base), count(d.Hooks, "hook"), count(len(d.Phases), "phase"))
+	if d.Resumes != "" {
+		p.out.printf("run %s resumes run %s\n", id, d.Resumes)
+	}
+	if d.Parent != "" {
+		p.out.printf("run %s is inside run %s\n", id, d.Parent)
 	}
 }
 

@@ -49,12 +49,7 @@ func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
 		p.line(title + p.paint(dim, "  no directory "+Name(phased.Text(ph.Dir))))
 		return n
 	}
-	if ph.Executor == phased.ExecutorSession {
-		title += p.paint(dim, "  "+sourcedTitle(ph))
-	} else if len(ph.Dirs) > 0 {
-		title += p.paint(dim, "  "+list(ph.Dirs, 4))
-	}
-	p.line(title)
+	p.line(title + p.paint(dim, phaseSource(ph)))
 	if text := phaseRules(ph); text != "" {
 		p.line("  " + p.paint(dim, text))
 	}
@@ -87,6 +82,18 @@ func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
 		p.line("    " + p.mark("–", "-") + "  " + p.paint(dim, fmt.Sprintf("the same %d as at %s", same, told)))
 	}
 	return n
+}
+
+// phaseSource tells where the hooks of a phase come from.
+func phaseSource(ph phased.PlannedPhase) string {
+	text := list(ph.Dirs, 4)
+	if ph.Executor == phased.ExecutorSession {
+		text = sourcedTitle(ph)
+	}
+	if text == "" {
+		return ""
+	}
+	return "  " + text
 }
 
 // phaseRules tells the rules of a phase that are not the default.

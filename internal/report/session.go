@@ -52,9 +52,13 @@ func (p *printer) halfWay(h phased.HookRun) {
 	p.line("  " + p.paint(yellow, "nothing after it was run"))
 }
 
-// sessionFacts prints the bash of a run, and what became of it.
+// sessionFacts prints the runs that a run belongs to, and its bash, with what
+// became of it.
 func (p *printer) sessionFacts(r phased.Run) {
 	s := r.Start
+	if s.Parent != "" {
+		p.fact("inside", "run "+p.id(s.Parent)+": "+p.Command("show", p.id(s.Parent)))
+	}
 	if s.Resumes != "" {
 		p.fact("resumes", "run "+p.id(s.Resumes)+": "+p.Command("show", p.id(s.Resumes)))
 	}
@@ -137,12 +141,16 @@ func ignoredText(h phased.HookRun) string {
 			return "" // it says the same
 		}
 	}
+	good := h.Exit != nil && h.Exit.OK()
+	if !h.Ignored && !good {
+		return "" // the trace is of the failure that ended the run
+	}
 	n := t.Ignored
-	if h.Ignored || h.Exit != nil && h.Exit.OK() && !h.Ended {
-		n++
+	if h.Ignored || !h.Ended {
+		n++ // that of the trace
 	}
 	switch {
-	case n == 0 || !h.Ignored && !(h.Exit != nil && h.Exit.OK()):
+	case n == 0:
 		return ""
 	case t.File == "":
 		return count(n, "ignored failure")

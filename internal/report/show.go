@@ -93,7 +93,7 @@ func (p *printer) subject(st Story, h phased.HookRun) {
 	p.line("")
 	switch {
 	case len(st.Tail.Lines) > 0:
-		p.tail(st.Tail, "  ")
+		p.tail(st.Tail)
 	case st.Run.Start.Output == "inherited":
 		p.inherited(st.Run, h)
 	default:
@@ -191,9 +191,6 @@ func (p *printer) facts(r phased.Run) {
 	}
 	if s.Settings != "" {
 		p.fact("settings", Name(s.Settings))
-	}
-	if s.Parent != "" {
-		p.fact("inside", "run "+p.id(s.Parent)+": "+p.Command("show", p.id(s.Parent)))
 	}
 	p.sessionFacts(r)
 	if s.Output == "inherited" {

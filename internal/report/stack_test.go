@@ -43,7 +43,7 @@ func (tp *tape) point(phase string, names ...string) *tape {
 // source sources a hook; args are the point's.
 func (tp *tape) source(phase, name, args string, f phased.HookFinished, output ...string) *tape {
 	var words []phased.Text
-	for _, w := range strings.Fields(args) {
+	for w := range strings.FieldsSeq(args) {
 		words = append(words, phased.Text(w))
 	}
 	tp.add(time.Millisecond, phased.HookStarted{Phase: phase, Hook: phased.Text(name), Path: phased.Text(extras + name), Args: words, Pid: 4711})

@@ -132,7 +132,7 @@ func (s Style) contrast(kind phased.ChangeKind, was, is *phased.Value, room int)
 		same++
 	}
 	from := same - room/3 // some of what is the same, to find the place by
-	for from > 0 && from < len(x) && from < len(y) && !(utf8.RuneStart(x[from]) && utf8.RuneStart(y[from])) {
+	for from > 0 && from < len(x) && from < len(y) && (!utf8.RuneStart(x[from]) || !utf8.RuneStart(y[from])) {
 		from--
 	}
 	if from <= 0 {
