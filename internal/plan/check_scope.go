@@ -213,7 +213,7 @@ func (s *scopeCheck) ifs(a *syntax.Assign) {
 		delete(s.left, "IFS")
 		return
 	}
-	if v, _ := literal(a.Value); v == " \t\n" {
+	if v, _ := literal(a.Value); v == " \t\n" || v == ` \t\n` { // as it is, or in $'...'
 		delete(s.left, "IFS")
 		return
 	}

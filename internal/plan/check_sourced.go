@@ -94,12 +94,12 @@ func (c *checker) sourced(ph phased.PlannedPhase, s *sourcedFile) []Finding {
 		}
 		return f.found // a plugin that is cloned first
 	}
-	c.owner(f, string(e.Path), "file")
 	if s.isHook() {
 		reservedNumber(f, string(e.Name))
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
+		c.owner(f, string(e.Path), "file")
 	case unix.S_IFDIR:
 		f.add(Code(phased.VerdictDirectory), SeverityError, 0, "is a directory: sourcing it fails", "rename it, or move it elsewhere")
 		return f.found
@@ -197,7 +197,7 @@ func (c *checker) byLocale(ph phased.PlannedPhase) []Finding {
 	slices.Sort(names)
 	for i := 1; i < len(names); i++ {
 		a, b := names[i-1], names[i]
-		if wordOf(a) < wordOf(b) {
+		if !turnsRound(a, b) {
 			continue
 		}
 		f := &finder{phase: ph.Name, file: paths[b]}
@@ -220,13 +220,23 @@ func (c *checker) ownLocale(ph phased.PlannedPhase) bool {
 
 func (c *checker) regime() bool { return sourcedLifecycleOf(c.plan.Lifecycle) != nil }
 
-func wordOf(name string) string {
+// turnsRound reports whether a dictionary has two names, in byte order here, the
+// other way round. Of names that differ in case alone it has the small letters
+// first.
+func turnsRound(a, b string) bool {
+	wordA, wordB := lettersOf(a), lettersOf(b)
+	foldA, foldB := strings.ToLower(wordA), strings.ToLower(wordB)
+	return foldA > foldB || foldA == foldB && wordA < wordB
+}
+
+// lettersOf returns a name without its punctuation.
+func lettersOf(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x80 && (!plainByte(byte(r)) || r == '-' || r == '_') {
 			return -1
 		}
 		return r
-	}, strings.ToLower(name))
+	}, name)
 }
 
 // requires checks what plugins say that they need of each other.

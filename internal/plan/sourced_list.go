@@ -93,8 +93,8 @@ func (c *setting) listSteps(pp phased.PlannedPhase, s *sourcedLister, dir string
 		pp.Files[i] = phased.Text(pp.Dir + "/" + n)
 	}
 	pp.Dirs, pp.Dir = []phased.Text{phased.Text(dir)}, ""
+	pp.Optional = false // it is there, and what it had is sourced
 	s.phase = pp.Phase
-	s.phase.Optional = false
 	pp, err = s.files(pp)
 	return pp, true, err
 }
