@@ -44,7 +44,7 @@ func FailureReport(w io.Writer, s Style, st Story) error {
 	}
 	p.line("")
 	id := p.id(r.ID)
-	next := p.resumeNext(r)
+	next := p.resumeNext(st)
 	if phase, hook, ok := Subject(r); ok && r.Start.Output != "inherited" && len(st.Tail.Lines) > 0 {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}
@@ -94,7 +94,8 @@ func (p *printer) where(h phased.HookRun, f phased.Failure, e extent) {
 	if t == nil {
 		t = &phased.Trace{}
 	}
-	place, how := Name(h.Path), howText(t.How)
+	point, how := p.paint(bold, pointText(h)), howText(t.How)
+	place := Name(h.Path) + " at " + point
 	if t.File != "" {
 		place = position(t.File, t.Line)
 	}
@@ -113,8 +114,17 @@ func (p *printer) where(h phased.HookRun, f phased.Failure, e extent) {
 		p.line("  " + p.paint(red, Safe(oneLine(m), false)))
 	}
 	p.source(*t, e)
+	if t.File == "" && t.Command == "" && len(stack) == 0 {
+		return
+	}
 	p.line("")
-	p.fact("hook", Name(h.Path)+" at "+p.paint(bold, pointText(h)))
+	switch t.File {
+	case "":
+	case h.Path:
+		p.fact("point", point)
+	default:
+		p.fact("hook", Name(h.Path)+" at "+point)
+	}
 	if c := oneLine(string(t.Command)); c != "" && !strings.Contains(squeeze(t.Source...), squeeze(t.Command)) {
 		p.fact("command", p.fit(c, 15))
 	}

@@ -17,6 +17,8 @@ type Live struct {
 	// Signs makes life signs a line that is drawn again and again; it needs
 	// out and err to be one terminal that knows how to erase a line.
 	Signs bool
+	// NoResume says that nothing is kept for `phased resume`.
+	NoResume bool
 
 	out, err *printer
 	run      phased.Run

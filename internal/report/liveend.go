@@ -142,7 +142,7 @@ func (l *Live) runFinished(d phased.RunFinished) {
 	}
 	l.line("")
 	l.line("  after " + Took(d.Took) + ": " + tally(d.Ran, d.Failed, l.run.Start.Hooks) + fmt.Sprintf("; phased exits %d", d.ExitCode))
-	next := append(l.out.resumeNext(l.run), [2]string{l.Command("show", id), "what happened"})
+	next := append(l.out.resumeNext(Story{Run: l.run, NoResume: l.NoResume}), [2]string{l.Command("show", id), "what happened"})
 	if f.Hook != "" && l.run.Start.Output != "inherited" && l.run.Hook(f.Phase, f.Hook) != nil {
 		next = append(next, [2]string{l.Command("logs", id, f.Phase+"/"+string(f.Hook)), "all of its output"})
 	}

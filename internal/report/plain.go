@@ -16,6 +16,9 @@ import (
 // of what. The format is described in docs/cli.md and stable.
 type Plain struct {
 	Style
+	// NoResume says that nothing is kept for `phased resume`.
+	NoResume bool
+
 	out, err *printer
 	run      phased.Run
 	open     map[string]*[2]lines
@@ -204,7 +207,7 @@ func (p *Plain) runFinished(d phased.RunFinished) {
 		what = FailureText(*d.Failure) + "; " + what
 	}
 	p.out.printf("run %s %s in %s: %s; phased exits %d\n", p.run.ID, d.Status, Seconds(d.Took), what, d.ExitCode)
-	for _, c := range p.out.resumeNext(p.run) {
+	for _, c := range p.out.resumeNext(Story{Run: p.run, NoResume: p.NoResume}) {
 		p.out.printf("next: %s\n", c[0])
 	}
 	p.out.printf("next: %s\n", p.Command("show", p.run.ID))

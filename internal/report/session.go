@@ -212,8 +212,9 @@ func recorded(r phased.Run) bool {
 
 // sessionNext returns the commands that a reader of a run with a session may
 // want to type.
-func (p *printer) sessionNext(r phased.Run) [][2]string {
-	next := append(p.resumeNext(r), p.afterNext(r)...)
+func (p *printer) sessionNext(st Story) [][2]string {
+	r := st.Run
+	next := append(p.resumeNext(st), p.afterNext(r)...)
 	if recorded(r) {
 		next = append(next, [2]string{p.Command("blame", "NAME", p.id(r.ID)), "who set or changed a variable"})
 	}
@@ -221,12 +222,16 @@ func (p *printer) sessionNext(r phased.Run) [][2]string {
 }
 
 // resumeNext returns the command that continues a run, where there is one.
-func (p *printer) resumeNext(r phased.Run) [][2]string {
-	if !resumable(r) {
+func (p *printer) resumeNext(st Story) [][2]string {
+	r := st.Run
+	if st.NoResume || !resumable(r) {
 		return nil
 	}
 	what := "continue, once that is mended"
-	if _, _, ok := Subject(r); ok {
+	switch _, _, ok := Subject(r); {
+	case r.Failure == nil:
+		what = "continue here"
+	case ok:
 		what = "continue here, once it is mended"
 	}
 	return [][2]string{{p.Command("resume", p.id(r.ID)), what}}

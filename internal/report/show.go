@@ -16,6 +16,8 @@ type Story struct {
 	Run  phased.Run
 	Tail Tail // the end of the output of the hook that Subject names
 	All  bool // every hook, also of long phases
+	// NoResume says that nothing was kept for `phased resume`.
+	NoResume bool
 }
 
 // ShowTail is how many lines of the subject's output Show has room for.
@@ -49,7 +51,7 @@ func Show(w io.Writer, s Style, st Story) error {
 	p.facts(st.Run)
 	p.phases(st)
 	p.costs(st.Run)
-	p.showNext(st.Run)
+	p.showNext(st)
 	return p.flush()
 }
 
@@ -214,9 +216,10 @@ func commandLine(argv []phased.Text) string {
 	return strings.Join(words, " ")
 }
 
-func (p *printer) showNext(r phased.Run) {
+func (p *printer) showNext(st Story) {
+	r := st.Run
 	id := p.id(r.ID)
-	next := p.sessionNext(r)
+	next := p.sessionNext(st)
 	if phase, hook, ok := Subject(r); ok && r.Start.Output != "inherited" {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}

@@ -215,10 +215,71 @@ func stackTrapFails() *tape {
 	return tp.add(0, phased.RunFinished{Status: phased.StatusFailed, ExitCode: 3, Failure: &f, Took: tp.at, Ran: 1})
 }
 
+// stackInterrupted is a stack whose phased died.
+func stackInterrupted() *tape {
+	tp := stackFailure()
+	for i, e := range tp.events {
+		if f, ok := e.Data.(phased.HookFinished); ok && f.Ended {
+			tp.events = tp.events[:i]
+			break
+		}
+	}
+	return tp.add(time.Hour, phased.RunInterrupted{ClosedBy: "run " + otherID})
+}
+
+// stackTimeout is a stack whose hook had no time left.
+func stackTimeout() *tape {
+	tp := (&tape{}).add(0, stackStarted("stack", 2, "source", "install"), phased.SessionStarted{Pid: 4711, Bash: "5.2.15(1)-release"}, changed("", "", "A"))
+	tp.point("source", "50-heat.sh", "60-x.sh")
+	exit := phased.Exit{Cause: phased.CauseTimeout, Status: 124, Message: "time limit of the hook (2s) reached"}
+	tp.add(time.Millisecond, phased.HookStarted{Phase: "source", Hook: "50-heat.sh", Path: extras + "50-heat.sh", Args: []phased.Text{"source"}, Pid: 4711})
+	tp.add(2*time.Second, phased.HookSignalled{Phase: "source", Hook: "50-heat.sh", Signal: "SIGTERM", Reason: exit.Message, Count: 3})
+	tp.add(0, phased.HookFinished{Phase: "source", Hook: "50-heat.sh", Exit: exit, Took: 2 * time.Second, Ended: true})
+	f := phased.Failure{Phase: "source", Hook: "50-heat.sh", Path: extras + "50-heat.sh", Exit: exit}
+	tp.add(0, phased.RunFailed{Failure: f})
+	tp.leave("source", phased.StatusTimedOut)
+	tp.add(0, phased.SessionEnded{Exit: phased.Exit{Cause: phased.CauseSignal, Status: 143, Signal: 15}})
+	return tp.add(0, phased.RunFinished{Status: phased.StatusTimedOut, ExitCode: 124, Failure: &f, Took: tp.at, Ran: 1, Failed: 1})
+}
+
+// stackSimple is a stack that a line of a hook itself ends.
+func stackSimple() *tape {
+	tp := (&tape{}).add(0, stackStarted("stack", 1, "install"), phased.SessionStarted{Pid: 4711, Bash: "5.2.15(1)-release", Options: []string{"errexit"}})
+	tp.point("install", "50-heat.sh")
+	trace := &phased.Trace{
+		How: "command", File: extras + "50-heat.sh", Line: 12, Command: "systemctl start heat-api", Source: []phased.Text{"    systemctl   start heat-api"},
+		Stack: []phased.Frame{{Function: "source", File: extras + "50-heat.sh", Line: 12}, {Function: "run_phase", File: "/opt/devstack/stack.sh", Line: 3}, {Function: "main", File: "/opt/devstack/stack.sh", Line: 9}},
+	}
+	exit := phased.Exit{Cause: phased.CauseExit, Status: 5}
+	tp.source("install", "50-heat.sh", "stack install", phased.HookFinished{Took: time.Second, Exit: exit, Ended: true, Trace: trace}, "err:Failed to start heat-api.service: Unit heat-api.service not found.\n")
+	f := phased.Failure{Phase: "install", Hook: "50-heat.sh", Path: extras + "50-heat.sh", Exit: exit, Trace: trace}
+	tp.add(0, phased.RunFailed{Failure: f}).leave("install", phased.StatusFailed)
+	tp.add(0, phased.SessionEnded{Exit: exit})
+	return tp.add(0, phased.RunFinished{Status: phased.StatusFailed, ExitCode: 5, Failure: &f, Took: tp.at, Ran: 1, Failed: 1})
+}
+
+// stackOnly is one hook of one point alone.
+func stackOnly() *tape {
+	st := stackStarted("stack", 1, "functions", "source", "install", "extra")
+	st.From = otherID
+	tp := (&tape{}).add(0, st, phased.SessionStarted{Pid: 4711, Bash: "5.2.15(1)-release", Restored: otherID})
+	for _, ph := range []string{"functions", "source"} {
+		tp.add(0, phased.PhaseSkipped{Phase: ph, Reason: phased.SkippedNotAsked, Message: "not asked for (--only install)"})
+	}
+	tp.point("install", "50-heat.sh", "60-x.sh")
+	tp.source("install", "50-heat.sh", "stack install", phased.HookFinished{Took: time.Second})
+	tp.add(0, phased.HookSkipped{Phase: "install", Hook: "60-x.sh", Reason: phased.SkippedNotAsked, Message: "not asked for (--hook 50-heat.sh)"})
+	tp.leave("install", phased.StatusSucceeded)
+	tp.add(0, phased.PhaseSkipped{Phase: "extra", Reason: phased.SkippedNotAsked, Message: "not asked for (--only install)"})
+	tp.add(0, phased.SessionEnded{Exit: okExit})
+	return tp.add(0, phased.RunFinished{Status: phased.StatusSucceeded, Took: tp.at, Ran: 1})
+}
+
 func stackTapes() map[string]*tape {
 	return map[string]*tape{
 		"failure": stackFailure(), "resumed": stackResumed(), "ignored": cleanIgnoring(),
 		"half-way": stackHalfWay(), "killed": stackKilled(), "trap": stackTrapFails(),
+		"interrupted": stackInterrupted(), "timeout": stackTimeout(), "only": stackOnly(), "simple": stackSimple(),
 	}
 }
 
@@ -281,5 +342,54 @@ func TestProgressOfStack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			goldenSession(t, "stack-progress-"+name, func(b *bytes.Buffer, s Style) { play(b, s, tp.events) })
 		})
+	}
+}
+
+// TestNoResumeIsNotSuggested wants `phased resume` to be named only where it
+// can work.
+func TestNoResumeIsNotSuggested(t *testing.T) {
+	child, shell := stackFailure(), stackFailure()
+	st := child.events[0].Data.(phased.RunStarted)
+	st.Parent = otherID
+	child.events[0].Data = st
+	st.Parent, st.Personality = "", "shell-init"
+	shell.events[0].Data = st
+	for name, c := range map[string]struct {
+		tp   *tape
+		no   bool
+		want bool
+	}{
+		"failed": {stackFailure(), false, true}, "nothing kept": {stackFailure(), true, false}, "not a session": {failure(), false, false},
+		"succeeded": {stackResumed(), false, false}, "inside another": {child, false, false}, "in another shell": {shell, false, false},
+	} {
+		var b bytes.Buffer
+		story := Story{Run: c.tp.fold(), NoResume: c.no}
+		live, plain := NewLive(&b, &b, Style{Terminal: true}), NewPlain(&b, &b, Style{})
+		live.NoResume, plain.NoResume = c.no, c.no
+		for i, draw := range []func() error{
+			func() error { return Show(&b, Style{}, story) },
+			func() error { return FailureReport(&b, Style{}, story) },
+			func() error {
+				for _, e := range c.tp.events {
+					live.Event(e)
+				}
+				return live.Flush()
+			},
+			func() error {
+				for _, e := range c.tp.events {
+					plain.Event(e)
+				}
+				return plain.Flush()
+			},
+		} {
+			b.Reset()
+			if err := draw(); err != nil {
+				t.Error(err)
+			}
+			said := strings.Contains(b.String(), "phased resume 01JNXZ5M8G")
+			if said != c.want {
+				t.Errorf("%s, %d: phased resume is suggested: %v, want %v\n%s", name, i, said, c.want, b.String())
+			}
+		}
 	}
 }
