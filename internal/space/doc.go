@@ -79,15 +79,26 @@ func (s *Space) Inherit(before *Space) {
 	}
 	s.Positional, s.HasPositional = before.Positional, before.HasPositional
 	s.Outer = map[string]string{}
-	outer := before.Traps
-	if before.Frame {
-		outer = before.Outer
-	}
 	for _, n := range framed() {
+		outer := before.Traps
+		if before.Frame {
+			outer = before.Outer
+		}
+		if traced := tracing(n); s.Options[traced] && before.Options[traced] {
+			outer = s.Traps // bash put none aside
+		}
 		if t, ok := outer[n]; ok {
 			s.Outer[n] = t
 		}
 	}
+}
+
+// tracing returns the option under which functions see the trap of their caller.
+func tracing(trap string) string {
+	if trap == "ERR" {
+		return "errtrace"
+	}
+	return "functrace"
 }
 
 // framed are the traps that bash puts aside when it enters a function.

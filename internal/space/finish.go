@@ -144,25 +144,24 @@ func trapCommand(name, command string) string {
 	return "'builtin' trap -- " + Quote(command) + " " + name + "\n"
 }
 
-// frame returns the text for the function of the phase.
-func (r *restorer) frame() []byte {
+// frame writes the text for the function of the phase.
+func (r *restorer) frame() {
 	s := r.s
 	if !s.Frame {
-		return nil
+		return
 	}
-	r.b = nil
 	r.variables(s.Locals, "")
 	for _, name := range framed() {
-		if t, ok := s.Traps[name]; ok && s.Outer[name] != t {
+		if t, ok := s.Traps[name]; ok && (s.Outer == nil || s.Outer[name] != t) {
 			r.b = append(r.b, trapCommand(name, t)...)
 		}
 	}
-	if s.Outer == nil {
-		for _, name := range slices.Sorted(maps.Keys(s.Locals)) {
-			if name != "mode" && name != "phase" {
-				r.lose("the global variable that the local one %s may hide", name)
-			}
+	if s.Outer != nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Locals)) {
+		if name != "mode" && name != "phase" {
+			r.lose("the global variable that the local one %s may hide", name)
 		}
 	}
-	return r.b
 }

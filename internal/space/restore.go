@@ -22,7 +22,9 @@ func Restore(s *Space) (global, locals []byte, lost []string) {
 	r.aliases()
 	r.place()
 	r.finish()
-	return r.b, r.frame(), r.lost
+	global, r.b = r.b, nil
+	r.frame()
+	return global, r.b, r.lost
 }
 
 type restorer struct {
@@ -154,7 +156,8 @@ func (r *restorer) variable(name string, v Variable, scope string) {
 		return
 	}
 	first := letters
-	if strings.ContainsAny(v.Attributes, "iluc") && !strings.Contains(v.Attributes, "n") {
+	late := strings.ContainsAny(v.Attributes, "iluc") && !strings.Contains(v.Attributes, "n")
+	if late {
 		first = scope
 	}
 	if first == "" {
@@ -164,7 +167,7 @@ func (r *restorer) variable(name string, v Variable, scope string) {
 	r.b = append(r.b, first...)
 	r.b = append(r.b, ' ')
 	r.assign(name, v)
-	if first == scope && letters != scope {
+	if late {
 		r.declare(letters, name)
 	}
 }
