@@ -17,8 +17,8 @@ type ResumeOptions struct {
 // Decision is where a run goes on, and what it passes over until then.
 type Decision struct {
 	Phase string      // where it goes on
-	Hook  phased.Text // "": at the beginning of the phase, or behind its last hook
-	// Done is what is passed over: phases as a whole, and hooks of Phase.
+	Hook  phased.Text // "": behind its last hook, or it has none
+	// What is passed over, since it is done: phases as a whole, and hooks of Phase.
 	Phases []string
 	Hooks  []phased.Text
 	// Forced are the reasons against it that Force let pass, one a line.
@@ -63,8 +63,9 @@ func (d Decision) Lines() []string {
 	return lines
 }
 
-// Resume decides where the run r goes on by the plan p, made now: at the hook
-// that failed, or that was running when it ended. Its error is an Errors with
+// Resume decides where the run r, Joined with those that it resumed, goes on by
+// the plan p, made now: at the hook that failed, or that was running when it
+// ended. Its error is an Errors with
 // every reason against it: that there is nothing to go on with, that it is
 // another lifecycle or directory, or that what is done is not what the plan has.
 // Force lets the last of these pass.
@@ -87,9 +88,12 @@ func Resume(p phased.Plan, r phased.Run, o ResumeOptions) (Decision, error) {
 	changed = append(changed, goneFrom(p, r, d)...)
 	for _, pp := range p.Phases {
 		done := slices.Contains(d.Phases, pp.Name)
-		if ran, known := byName[pp.Name]; known && (done || pp.Name == d.Phase) {
+		switch ran, known := byName[pp.Name]; {
+		case known && done && ran.Status == phased.StatusSkipped:
+			changed = append(changed, &Error{Message: fmt.Sprintf("phase %s was done in another run, of which nothing is known here", pp.Name)})
+		case known && (done || pp.Name == d.Phase):
 			changed = append(changed, d.changes(pp, ran, done)...)
-		} else if done {
+		case done:
 			changed = append(changed, &Error{Message: fmt.Sprintf("phase %s was not there in the run, and would have come before %s", pp.Name, d.Where())})
 		}
 	}
@@ -139,11 +143,12 @@ func (d *Decision) place(p phased.Plan, byName map[string]phased.PhaseRun) {
 		}
 		d.Phase = pp.Name
 		for _, e := range pp.Hooks() {
-			if !hookDone(ran, e.Name) {
+			switch {
+			case hookDone(ran, e.Name):
+				d.Hooks = append(d.Hooks, e.Name)
+			case d.Hook == "":
 				d.Hook = e.Name
-				return
 			}
-			d.Hooks = append(d.Hooks, e.Name)
 		}
 		return
 	}
