@@ -110,7 +110,7 @@ func (p *printer) where(h phased.HookRun, f phased.Failure, e extent) {
 		place += ": " + how
 	}
 	p.line("  " + place + p.after(h))
-	if m := f.Exit.Message; m != "" && f.Exit.Cause == phased.CauseExit {
+	if m := f.Exit.Message; m != "" && f.Exit.Cause == phased.CauseExit && m != ExitText(f.Exit) {
 		p.line("  " + p.paint(red, Safe(oneLine(m), false)))
 	}
 	p.source(*t, e)
@@ -350,12 +350,14 @@ func (p *printer) briefOutput(st Story) {
 }
 
 // outputPlace tells in a line where the output of a hook went that was not
-// captured.
+// captured: its stderr, where it wrote to that.
 func (p *printer) outputPlace(r phased.Run, h phased.HookRun) string {
-	for _, from := range h.Files {
-		for _, to := range h.Ends {
-			if from.FD == to.FD && from.Path == to.Path && to.Offset > from.Offset {
-				return fmt.Sprintf("tail -c +%d %s | head -c %d", from.Offset+1, ShellWord(string(from.Path)), to.Offset-from.Offset)
+	for _, fd := range []int{2, 1} {
+		for _, from := range h.Files {
+			for _, to := range h.Ends {
+				if from.FD == fd && to.FD == fd && from.Path == to.Path && to.Offset > from.Offset {
+					return fmt.Sprintf("tail -c +%d %s | head -c %d", from.Offset+1, ShellWord(string(from.Path)), to.Offset-from.Offset)
+				}
 			}
 		}
 	}

@@ -34,6 +34,7 @@ type Live struct {
 	skips    skips                       // not shown yet
 	ran      phased.Text                 // the hook that has finished last
 	told     map[phased.HookWarning]bool // warnings about phases
+	passed   map[string]bool             // what of a phase is skipped, where it was told
 	ended    bool                        // a hook has ended the session
 }
 
@@ -56,7 +57,7 @@ const tailLines = 12
 
 // NewLive returns a Live that prints to out, and warnings and life signs to err.
 func NewLive(out, err io.Writer, s Style) *Live {
-	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, told: map[phased.HookWarning]bool{}}
+	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, told: map[phased.HookWarning]bool{}, passed: map[string]bool{}}
 }
 
 // Event shows an event. Those that the run does not take (a repeated one) show
@@ -159,7 +160,8 @@ func (l *Live) phaseStarted(d phased.PhaseStarted) {
 	case len(hooks) == 0:
 		title += l.paint(dim, "  nothing to run")
 	}
-	if text := skippedText(d.Entries, 3); text != "" {
+	if text := skippedText(d.Entries, 3); text != "" && (l.run.Session == nil || !l.passed[text]) {
+		l.passed[text] = true // of a session every point looks at the same directory
 		title += l.paint(dim, "  "+text)
 	}
 	l.line(title)

@@ -13,10 +13,17 @@ import (
 func (p *printer) phases(st Story) {
 	r := st.Run
 	entered := map[string]bool{}
-	told := map[phased.HookWarning]bool{}
+	told, skipped := map[phased.HookWarning]bool{}, map[string]bool{}
 	p.line("")
 	for _, ph := range r.Phases {
-		ph.Warnings = once(ph.Warnings, told)
+		if r.Session != nil {
+			ph.Warnings = once(ph.Warnings, told)
+			text := skippedText(ph.Entries, 8)
+			if skipped[text] { // at every point the same directory is looked at
+				ph.Entries = phased.PlannedPhase{Entries: ph.Entries}.Hooks()
+			}
+			skipped[text] = true
+		}
 		entered[ph.Phase] = true
 		if !ph.Failure {
 			p.phase(ph, st.All)

@@ -37,6 +37,7 @@ func (tp *tape) point(phase string, names ...string) *tape {
 	for _, n := range names {
 		all = append(all, phased.Entry{Name: phased.Text(n), Path: phased.Text(extras + n), Verdict: phased.VerdictRun})
 	}
+	all = append(all, skipped("README", phased.VerdictNoMatch))
 	return tp.add(time.Millisecond, phased.PhaseStarted{Phase: phase, Dirs: []phased.Text{"/opt/devstack/extras.d"}, Entries: all})
 }
 
@@ -195,7 +196,7 @@ func stackKilled() *tape {
 	tp.point("source", "50-heat.sh")
 	exit := phased.Exit{Cause: phased.CauseSignal, Status: 137, Signal: 9}
 	files := func(at int64) []phased.Descriptor {
-		return []phased.Descriptor{{FD: 1, Type: "file", Path: "/opt/logs/stack.log", Offset: at}, {FD: 2, Type: "file", Path: "/opt/logs/stack.log", Offset: at}}
+		return []phased.Descriptor{{FD: 1, Type: "file", Path: "/opt/logs/stack.out", Offset: at / 2}, {FD: 2, Type: "file", Path: "/opt/logs/stack.log", Offset: at}}
 	}
 	tp.add(0, phased.HookStarted{Phase: "source", Hook: "50-heat.sh", Path: extras + "50-heat.sh", Args: []phased.Text{"source"}, Pid: 4711, Files: files(120)},
 		phased.HookFinished{Phase: "source", Hook: "50-heat.sh", Exit: exit, Took: time.Second, Ended: true, Files: files(4711), Trace: &phased.Trace{How: "signal"}})
@@ -250,7 +251,7 @@ func stackSimple() *tape {
 		How: "command", File: extras + "50-heat.sh", Line: 12, Command: "systemctl start heat-api", Source: []phased.Text{"    systemctl   start heat-api"},
 		Stack: []phased.Frame{{Function: "source", File: extras + "50-heat.sh", Line: 12}, {Function: "run_phase", File: "/opt/devstack/stack.sh", Line: 3}, {Function: "main", File: "/opt/devstack/stack.sh", Line: 9}},
 	}
-	exit := phased.Exit{Cause: phased.CauseExit, Status: 5}
+	exit := phased.Exit{Cause: phased.CauseExit, Status: 5, Message: "exit status 5"}
 	tp.source("install", "50-heat.sh", "stack install", phased.HookFinished{Took: time.Second, Exit: exit, Ended: true, Trace: trace}, "err:Failed to start heat-api.service: Unit heat-api.service not found.\n")
 	f := phased.Failure{Phase: "install", Hook: "50-heat.sh", Path: extras + "50-heat.sh", Exit: exit, Trace: trace}
 	tp.add(0, phased.RunFailed{Failure: f}).leave("install", phased.StatusFailed)
