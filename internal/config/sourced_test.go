@@ -10,7 +10,7 @@ import (
 
 // Every key of sourced hooks is read.
 func TestSourcedKeys(t *testing.T) {
-	const two = "lifecycles:\n  l:\n    phases: [{name: two, executor: session, dir: two.d}]\n    roots: [/a, /b]\n"
+	const two = "lifecycles:\n  l:\n    phases: [{name: two, executor: session, dir: /two.d}]\n    roots: [/a, /b]\n"
 	if _, err := Parse("f", []byte(two)); err == nil || err.Error() != "f:4:5: lifecycles.l.roots: sourced hooks lie in one hook tree, the top directory; write `base: /b`" {
 		t.Errorf("sourced hooks in two trees: %v", err)
 	}
@@ -38,7 +38,7 @@ lifecycles:
   stack: {options: [errexit], resume: keep, local-conf: /etc/local.conf}
   pieces:
     phases: [one, {name: two, executor: session, dir: /two.d}]
-    roots: [/a, /b]
+    roots: [/a]
     shell: bash
 `))
 	if err != nil {
@@ -59,7 +59,7 @@ lifecycles:
 		},
 		"stack": {Name: "stack", Options: []string{"errexit"}, Resume: "keep", LocalConf: "/etc/local.conf"},
 		"pieces": {
-			Name: "pieces", Roots: []string{"/a", "/b"}, Shell: "bash",
+			Name: "pieces", Roots: []string{"/a"}, Shell: "bash",
 			Phases: []Phase{{Name: "one"}, {Name: "two", Executor: "session", Dir: "/two.d"}},
 		},
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,21 +36,13 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 		d.refuse(at+".order", "sourced hooks run in the order of the shell's glob; write it in the phases that run processes")
 		d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write it in the phases that run processes")
 	}
-	if len(l.Roots) > 1 && slices.ContainsFunc(l.Phases, func(p Phase) bool { return l.Sourced(p) && inTop(p) }) {
+	if len(l.Roots) > 1 && l.HasSourced() {
 		d.refuse(at+".roots", "sourced hooks lie in one hook tree, the top directory; write `base: %s`", l.Roots[len(l.Roots)-1])
 	}
 	if l.HasSourced() && l.PluginOrder != "" && l.LocalConf == "" && !SourcedBuiltin(l.Name) {
 		d.refuse(at+".plugin-order", "plugins come from a local.conf; name it with local-conf")
 	}
 	d.callsRound(s, l, at)
-}
-
-// inTop reports whether a phase looks for anything in the hook trees.
-func inTop(p Phase) bool {
-	if len(p.Files) > 0 {
-		return slices.ContainsFunc(p.Files, func(f string) bool { return !filepath.IsAbs(f) })
-	}
-	return p.Calls == "" && !filepath.IsAbs(p.Dir) && (p.Plugins == "" || p.Dir != "")
 }
 
 func (d *decoder) sourcedPhase(s *Settings, l Lifecycle, p Phase, at string) {

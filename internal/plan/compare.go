@@ -48,6 +48,9 @@ type Moved struct {
 // one directory at a time: they see neither masks nor overrides. Its error, an
 // unknown tool or a directory that cannot be listed, is an Errors.
 func CompareTools(p phased.Plan, tools []string) ([]ToolDifference, error) {
+	if p.Session != nil && !slices.ContainsFunc(p.Phases, func(ph phased.PlannedPhase) bool { return ph.Executor != phased.ExecutorSession }) {
+		return nil, Errors{{Message: fmt.Sprintf("the hooks of the lifecycle %s are sourced: no other tool does that", p.Lifecycle)}}
+	}
 	if len(tools) == 0 {
 		tools = []string{ToolDibRunParts, ToolRunParts}
 	}
@@ -62,6 +65,9 @@ func CompareTools(p phased.Plan, tools []string) ([]ToolDifference, error) {
 			continue
 		}
 		for _, ph := range allPhases(p) {
+			if ph.Executor == phased.ExecutorSession {
+				continue
+			}
 			for _, dir := range ph.Dirs {
 				would, err := predict(string(dir))
 				if err != nil {

@@ -62,6 +62,51 @@ func Explain(p phased.Plan, name string) ([]Explanation, error) {
 	return all, nil
 }
 
+// sourcedPlaces returns where an entry of a sourced phase lies: there is one
+// place for it.
+func sourcedPlaces(ph phased.PlannedPhase, name string) []Place {
+	var all []Place
+	for _, e := range ph.Entries {
+		if string(e.Name) == name && e.Path != "" {
+			all = append(all, Place{
+				Dir: phased.Text(filepath.Dir(string(e.Path))), Root: e.Root, Found: true, Wins: true, Verdict: e.Verdict, Detail: e.Detail,
+			})
+		}
+	}
+	return all
+}
+
+// whySourced says the verdict of an entry of a sourced phase in a sentence.
+func whySourced(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
+	detail := ""
+	if e.Detail != "" {
+		detail = " (" + e.Detail + ")"
+	}
+	if e.Verdict != phased.VerdictRun {
+		return "is not sourced: " + orText(e.Detail, string(e.Verdict))
+	}
+	where := "at the top level of the shell"
+	if ph.Scope == phased.ScopeFunction || e.Plugin != "" {
+		where = "in a function"
+	}
+	with := "without arguments"
+	if len(e.Args) > 0 {
+		with = "with the arguments " + joined(e.Args, " ")
+	}
+	order := "the order is that of the shell's pattern " + ph.Glob
+	switch {
+	case ph.Calls != "":
+		return "is run by the shell as a process of its own" + detail
+	case ph.Localrc:
+		return "is sourced at the top level of the shell" + detail
+	case e.Plugin != "":
+		order = "plugins come behind the hooks, in their order"
+	case ph.Files != nil:
+		order = "base steps, in the order of their list"
+	}
+	return fmt.Sprintf("is sourced as %d of %d%s, %s and %s; %s", x.Position, x.Of, detail, where, with, order)
+}
+
 // allPhases returns the phases with the failure phase last.
 func allPhases(p phased.Plan) []phased.PlannedPhase {
 	all := slices.Clone(p.Phases)
@@ -81,6 +126,9 @@ func nameIn(ph phased.PlannedPhase, name string) (string, bool) {
 			}
 		}
 		return "", false
+	}
+	if slices.ContainsFunc(ph.Entries, func(e phased.Entry) bool { return string(e.Name) == name }) {
+		return name, true // those of plugins and base steps have a slash
 	}
 	if phase, rest, found := strings.Cut(name, "/"); found {
 		return rest, phase == ph.Name || phase == ph.Dir
@@ -117,7 +165,7 @@ func explain(ph phased.PlannedPhase, name string) (Explanation, bool) {
 	}
 	x.Why = why(ph, *counts, x)
 	for i := range x.Places {
-		x.Places[i].Wins = x.Places[i].Found && joinPath(string(x.Places[i].Dir), name) == string(counts.Path)
+		x.Places[i].Wins = x.Places[i].Wins || x.Places[i].Found && joinPath(string(x.Places[i].Dir), name) == string(counts.Path)
 	}
 	return x, true
 }
@@ -130,6 +178,9 @@ func loses(e phased.Entry) bool {
 
 // places returns every directory that the name was looked for in.
 func places(ph phased.PlannedPhase, name string) []Place {
+	if ph.Executor == phased.ExecutorSession {
+		return sourcedPlaces(ph, name)
+	}
 	found := map[string]phased.Entry{}
 	for _, e := range ph.Entries {
 		if string(e.Name) == name {
@@ -159,6 +210,9 @@ func joinPath(dir, name string) string {
 
 // why says the verdict of the entry that counts in a sentence.
 func why(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
+	if ph.Executor == phased.ExecutorSession {
+		return whySourced(ph, e, x)
+	}
 	switch e.Verdict {
 	case phased.VerdictRun:
 		text := fmt.Sprintf("runs as %d of %d: a regular file that may be executed", x.Position, x.Of)

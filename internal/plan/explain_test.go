@@ -181,3 +181,41 @@ func TestCompareToolsOrder(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Of a sourced entry it is told how it is sourced, and where it lies.
+func TestExplainSourced(t *testing.T) {
+	top := stackTop(t, "extras.d/10-a.sh", "extras.d/20-b.sh", "extras.d/x.SH", "steps/stack/start.d/5.sh")
+	pl := plugin(t, "p", nil, "plugin.sh")
+	p := mustLoad(t, Options{Lifecycle: "stack", TopDir: top, Plugins: []phased.Plugin{pl}, Conf: top + "/local.conf", Localrc: "A=1"})
+	for name, want := range map[string]string{
+		"install/20-b.sh":              "install 2/3 is sourced as 2 of 3, in a function and with the arguments stack install; the order is that of the shell's pattern *.sh",
+		"source/10-a.sh":               "source 1/2 is sourced as 1 of 2, in a function and with the arguments source; the order is that of the shell's pattern *.sh",
+		"start/5.sh":                   "start 1/1 is sourced as 1 of 1, at the top level of the shell and without arguments; base steps, in the order of their list",
+		"install/p/devstack/plugin.sh": "install 3/3 is sourced as 3 of 3, in a function and with the arguments stack install; plugins come behind the hooks, in their order",
+		"localrc":                      "localrc 1/1 is sourced at the top level of the shell (the localrc section of the file)",
+		"extra/x.SH":                   "extra 0/3 is not sourced: looks like a hook: it ends with .SH; the name does not match *.sh",
+		"source/p/devstack/settings":   "source 0/2 is not sourced: the plugin has no such file",
+	} {
+		all, err := Explain(p, name)
+		if err != nil || len(all) != 1 {
+			t.Errorf("%s: %+v, %v", name, all, err)
+			continue
+		}
+		x := all[0]
+		if got := fmt.Sprintf("%s %d/%d %s", x.Phase, x.Position, x.Of, x.Why); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+		if len(x.Places) != 1 || !x.Places[0].Wins || !strings.HasPrefix(string(x.Path), string(x.Places[0].Dir)+"/") {
+			t.Errorf("%s lies in %+v", name, x.Places)
+		}
+	}
+	if all, err := Explain(p, "p/devstack/plugin.sh"); err != nil || len(all) != 5 {
+		t.Errorf("a plugin's file is sourced at %d points, %v", len(all), err)
+	}
+	if all, err := Explain(p, "10-a.sh"); err != nil || len(all) != 5 {
+		t.Errorf("a hook is sourced at %d points, %v", len(all), err)
+	}
+	if _, err := CompareTools(p, nil); err == nil || err.Error() != "the hooks of the lifecycle stack are sourced: no other tool does that" {
+		t.Error(err)
+	}
+}

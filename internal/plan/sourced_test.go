@@ -30,7 +30,7 @@ func points(p phased.Plan) []string {
 			what = "-"
 		}
 		all = append(all, strings.TrimSpace(fmt.Sprintf("%s: %s (%s) %s %s", ph.Name, what, joined(ph.Args, " "), ph.Scope, ph.Plugins)))
-		if ph.OnFailure != phased.Shell || ph.Executor != phased.ExecutorSession || ph.Order != phased.Glob || !ph.Optional || ph.Failure {
+		if ph.OnFailure != phased.Shell || ph.Executor != phased.ExecutorSession || ph.Order != phased.Glob || ph.Optional == (ph.Files != nil) || ph.Failure {
 			all = append(all, fmt.Sprintf("%+v", ph.Phase))
 		}
 	}
