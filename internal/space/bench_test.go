@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"phased/internal/redact"
 	"phased/internal/space"
 )
 
@@ -73,6 +74,7 @@ done
 `
 	script = strings.Replace(script, "V$r=$r; ", "", 1)
 	got := rounds(b, script, 2)
+	set := redact.NewSet(redact.DefaultNames())
 	var read []float64
 	was, is := readFile(b, dir+"/space0"), readFile(b, dir+"/space1")
 	before, err := space.Parse(was)
@@ -85,7 +87,7 @@ done
 		if err != nil {
 			b.Fatal(err)
 		}
-		if len(space.Diff(before, after, nothing{})) == 0 {
+		if len(space.Diff(before, after, set)) == 0 {
 			b.Fatal("no change")
 		}
 		read = append(read, float64(time.Since(start).Microseconds())/1000)

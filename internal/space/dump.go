@@ -4,7 +4,7 @@ import "strings"
 
 // DumpFunction is bash text, for bash 5.0 or later, that defines
 //
-//	__phased_dump PATH PHASE HOOK [FLAGS [PARAMETER...]]
+//	__phased_dump PATH PHASE HOOK [FLAGS]
 //
 // which writes the variable space to PATH, in the format that Parse reads.
 // FLAGS are taken for the options in place of what $- has at the moment, for a
@@ -76,7 +76,9 @@ func Snapshot(path, phase, hook, flags string, frame bool) string {
 		flags = `"$-"`
 	}
 	words := []string{"'__phased_dump'", path, phase, hook, flags}
-	if !frame {
+	if frame {
+		words = append(words, "frame")
+	} else {
 		words = append(words, "top", `"$@"`)
 	}
 	into := " >>" + path + " || (( 1 )); "

@@ -32,14 +32,14 @@ type parser struct {
 	raw, local string // the sections variables and locals
 	names      string
 	flags      string
-	ended      bool
+	ends       int // sections end that must come: the function's own, and its caller's
 	s          *Space
 }
 
 // Parse reads what DumpFunction writes. What it cannot read, and a snapshot
 // that was not written to its end, is an *Error.
 func Parse(b []byte) (*Space, error) {
-	p := &parser{all: string(b), s: &Space{
+	p := &parser{all: string(b), ends: 1, s: &Space{
 		Options: map[string]bool{}, Shopts: map[string]bool{}, Aliases: map[string]string{}, Traps: map[string]string{},
 	}}
 	p.rest = p.all
@@ -58,7 +58,7 @@ func Parse(b []byte) (*Space, error) {
 		}
 	}
 	p.section = ""
-	if !p.ended {
+	if p.ends != 0 {
 		return nil, p.fail(p.rest, "it has no end: the shell was stopped while it wrote")
 	}
 	if err := p.finish(); err != nil {
@@ -107,7 +107,7 @@ func (p *parser) head() error {
 			return p.fail(p.rest, "parameter %d is missing", i)
 		}
 		if i == 0 {
-			p.s.HasPositional = true
+			p.ends, p.s.HasPositional, p.s.Frame = 2, v == "top", v == "frame"
 			continue
 		}
 		p.s.Positional = append(p.s.Positional, v)
@@ -127,7 +127,7 @@ func (p *parser) read(name, body string) error {
 		p.names = body
 		return nil
 	case "locals":
-		p.local, p.s.Frame = body, true
+		p.local = body
 		return nil
 	case "options":
 		return p.options(body)
@@ -148,7 +148,7 @@ func (p *parser) read(name, body string) error {
 		clear(p.s.Traps)
 		return p.traps(body)
 	case "end":
-		p.ended = true
+		p.ends--
 		return nil
 	}
 	return p.fail(p.rest, "section %.40q is not known: did a trap write into the snapshot?", name)
@@ -229,7 +229,7 @@ func (p *parser) variables(text string, n int) (map[string]Variable, error) {
 		text = text[n:]
 		v := Variable{Attributes: strings.TrimPrefix(attributes, "-")}
 		if text != "" && text[0] == '=' {
-			end := word(text[1:], '\n')
+			end := word(text[1:], ' ')
 			if end < 0 {
 				return nil, p.fail(start, "the value of %s has no end", name)
 			}
@@ -290,8 +290,8 @@ func (p *parser) aliases(text string) error {
 		}
 		rest = strings.TrimPrefix(rest, "-- ")
 		name, value, ok := strings.Cut(rest, "=")
-		end := word(value, '\n')
-		if !ok || end < 0 || end >= len(value) || strings.Contains(name, "\n") {
+		end := word(value, ' ')
+		if !ok || end < 0 || end >= len(value) || value[end] != '\n' || strings.Contains(name, "\n") {
 			return p.fail(start, "an alias has no end: %.60q", start)
 		}
 		decoded, err := Decode(value[:end])

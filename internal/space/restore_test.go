@@ -82,6 +82,20 @@ const died = "the program ended the shell"
 // snapshot runs a program in a new bash, and returns its space, or why there is none.
 func snapshot(t testing.TB, dir, program string, env ...string) (*space.Space, string) {
 	t.Helper()
+	b, problem := raw(t, dir, program, env...)
+	if problem != "" {
+		return nil, problem
+	}
+	s, err := space.Parse(b)
+	if err != nil {
+		return nil, fmt.Sprintf("%v\n%s", err, head(b))
+	}
+	return s, ""
+}
+
+// raw is the snapshot as it was written.
+func raw(t testing.TB, dir, program string, env ...string) ([]byte, string) {
+	t.Helper()
 	marker := filepath.Join(dir, "marker")
 	script, file := filepath.Join(dir, "script"), filepath.Join(dir, "space")
 	text := space.DumpFunction + program + "\n'builtin' printf x >|" + marker + "\n" + space.Snapshot(file, "p", "h", "", false) + "\n"
@@ -104,11 +118,7 @@ func snapshot(t testing.TB, dir, program string, env ...string) (*space.Space, s
 	if err != nil {
 		return nil, fmt.Sprint(err, out.String())
 	}
-	s, err := space.Parse(b)
-	if err != nil {
-		return nil, fmt.Sprintf("%v\n%s\n%s", err, out.String(), head(b))
-	}
-	return s, ""
+	return b, ""
 }
 
 func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -18,7 +18,7 @@ func identifier(s string) int {
 }
 
 // word returns where the word ends that s begins with: at the first unquoted
-// stop, or with the text. A word that begins with ( is an array, and ends behind
+// stop or newline, or with the text. A word that begins with ( is an array, and ends behind
 // its ). Where a quotation or an array has no end, it returns -1.
 func word(s string, stop byte) int {
 	if s != "" && s[0] == '(' {
@@ -26,7 +26,7 @@ func word(s string, stop byte) int {
 	}
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
-		case c == stop:
+		case c == stop || c == '\n':
 			return i
 		case c == '\\' || c == '"' || c == '\'' || c == '$' && i+1 < len(s) && s[i+1] == '\'':
 			n := quoted(s[i:])

@@ -113,13 +113,15 @@ func (d *differ) learn() {
 	}
 	for _, vars := range [][2]map[string]Variable{{d.was.Variables, d.is.Variables}, {d.was.Locals, d.is.Locals}} {
 		for name, v := range vars[1] {
-			if old, had := vars[0][name]; had && old == v || !v.Set {
+			old, had := vars[0][name]
+			if had && old == v {
 				continue
 			}
 			d.teach(l, name, v)
+			d.teach(l, name, old)
 		}
 		for name, v := range vars[0] {
-			if _, has := vars[1][name]; !has && v.Set {
+			if _, has := vars[1][name]; !has {
 				d.teach(l, name, v)
 			}
 		}
@@ -129,6 +131,9 @@ func (d *differ) learn() {
 // teach tells every value of a secret variable, and of an element with a
 // secret key; of an array's elements also as they are quoted.
 func (d *differ) teach(l learner, name string, v Variable) {
+	if !v.Set {
+		return
+	}
 	secret := d.r.Secret(name)
 	if !v.IsArray() {
 		if secret {
@@ -143,8 +148,12 @@ func (d *differ) teach(l learner, name string, v Variable) {
 	}
 	for _, e := range all {
 		key, err := Decode(e.key)
-		if !secret && (err != nil || !d.r.Secret(key)) {
-			continue
+		name := name
+		if !secret {
+			if err != nil || !d.r.Secret(key) {
+				continue
+			}
+			name = key
 		}
 		if text, err := Decode(e.value); err == nil {
 			l.Learn(name, text)
