@@ -122,8 +122,7 @@ func expandByBash(bash, dir, glob string, env []string) ([]string, error) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		var gone *fs.PathError
-		if errors.As(err, &gone) {
+		if _, gone := errors.AsType[*fs.PathError](err); gone {
 			return expandByBytes(dir, glob)
 		}
 		return nil, &Error{File: dir, Message: fmt.Sprintf("%s cannot expand %s there: %v", bash, glob, err)}

@@ -29,7 +29,12 @@ func locales(t testing.TB) string {
 // unstack.sh has it.
 func bashSources(t testing.TB, dir string, env []string) []string {
 	t.Helper()
-	cmd := exec.Command("bash", "-c", `for i in "$1"/*.sh; do if [ -r "$i" ]; then printf '%s\0' "${i##*/}"; fi; done`, "bash", dir)
+	return bashSays(t, `for i in "$1"/*.sh; do if [ -r "$i" ]; then printf '%s\0' "${i##*/}"; fi; done`, dir, env)
+}
+
+func bashSays(t testing.TB, script, dir string, env []string) []string {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", script, "bash", dir)
 	cmd.Env = env
 	out, err := cmd.Output()
 	if err != nil {
@@ -43,11 +48,20 @@ func bashSources(t testing.TB, dir string, env []string) []string {
 func TestOrderAsBash(t *testing.T) {
 	loc := "LOCPATH=" + locales(t)
 	environments := [][]string{
-		{"PATH=/bin"}, {"PATH=/bin", "LC_ALL=C"}, {"PATH=/bin", "LANG=C.UTF-8"}, {"PATH=/bin", loc, "LC_ALL=en_US.UTF-8"},
-		{"PATH=/bin", loc, "LANG=en_US.UTF-8"}, {"PATH=/bin", loc, "LANG=en_US.UTF-8", "LC_COLLATE=C"},
-		{"PATH=/bin", loc, "LC_ALL=C", "LANG=en_US.UTF-8"}, {"PATH=/bin", loc, "LC_ALL=", "LC_COLLATE=en_US.UTF-8", "LANG=C"},
-		{"PATH=/bin", "LC_ALL=no_SUCH.UTF-8"}, {"PATH=/bin", "GLOBIGNORE=*/*a*"}, {"PATH=/bin", "BASHOPTS=dotglob"},
-		{"PATH=/bin", "SHELLOPTS=noglob"}, {"PATH=/bin", "BASHOPTS=nocaseglob"}, {"PATH=/bin", "GLOBSORT=-name"},
+		{"PATH=/bin"},
+		{"PATH=/bin", "LC_ALL=C"},
+		{"PATH=/bin", "LANG=C.UTF-8"},
+		{"PATH=/bin", loc, "LC_ALL=en_US.UTF-8"},
+		{"PATH=/bin", loc, "LANG=en_US.UTF-8"},
+		{"PATH=/bin", loc, "LANG=en_US.UTF-8", "LC_COLLATE=C"},
+		{"PATH=/bin", loc, "LC_ALL=C", "LANG=en_US.UTF-8"},
+		{"PATH=/bin", loc, "LC_ALL=", "LC_COLLATE=en_US.UTF-8", "LANG=C"},
+		{"PATH=/bin", "LC_ALL=no_SUCH.UTF-8"},
+		{"PATH=/bin", "GLOBIGNORE=*/*a*"},
+		{"PATH=/bin", "BASHOPTS=dotglob"},
+		{"PATH=/bin", "SHELLOPTS=noglob"},
+		{"PATH=/bin", "BASHOPTS=nocaseglob"},
+		{"PATH=/bin", "GLOBSORT=-name"},
 	}
 	r := rand.New(rand.NewPCG(seed(t), 17))
 	turned := false
@@ -73,6 +87,14 @@ func TestOrderAsBash(t *testing.T) {
 				t.Errorf("%q (-bash +plan):\n%s", env, diff)
 			}
 			turned = turned || !slices.IsSorted(got)
+			var paths []phased.Text
+			for _, f := range bashSays(t, `printf '%s\0' "$1"/*.sh`, dir, env) {
+				paths = append(paths, phased.Text(f))
+			}
+			now, err := ListSourced(p.Phases[0], paths)
+			if d := Compare(p.Phases[0], now); err != nil || len(d) != 0 {
+				t.Errorf("%q: the phase entered is not as planned: %+v, %v", env, d, err)
+			}
 		}
 		want := bashSources(t, dir, []string{"LC_ALL=C"})
 		if got := mustLoad(t, Options{Lifecycle: "stack", TopDir: top, Environ: []string{loc, "LC_ALL=en_US.UTF-8", "LANG=en_US.UTF-8"}}); len(want) != len(got.Phases[0].Hooks()) ||
@@ -118,6 +140,25 @@ func TestGlobsOfSettings(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s fits %q, want %q", glob, got, want)
+		}
+	}
+}
+
+// The lint knows which names a dictionary turns round.
+func TestTurnsRound(t *testing.T) {
+	env := []string{"LOCPATH=" + locales(t), "LC_ALL=en_US.UTF-8"}
+	names := []string{"50-a.sh", "50-B.sh", "50-b.sh", "50-A.sh", "50-c.sh", "5-z.sh", "50_a.sh", "9-c.sh", "90-b.sh", "100-x.sh", "10-x.sh", "50-ab.sh", "50-a-c.sh", "a.sh", "B.sh", "_.sh"}
+	for _, a := range names {
+		for _, b := range names {
+			if a >= b {
+				continue
+			}
+			dir := t.TempDir()
+			write(t, dir+"/"+a, "", 0o644)
+			write(t, dir+"/"+b, "", 0o644)
+			if got, want := turnsRound(a, b), bashSources(t, dir, env)[0] == b; got != want {
+				t.Errorf("%s, %s: turned round %v, by bash %v", a, b, got, want)
+			}
 		}
 	}
 }

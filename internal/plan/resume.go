@@ -174,8 +174,7 @@ func phaseDone(ran phased.PhaseRun) bool {
 // hookDone reports whether a hook has done its work: it ended while the session
 // lived on. One whose failure the shell ignored has.
 func hookDone(ran phased.PhaseRun, name phased.Text) bool {
-	for i := len(ran.Hooks) - 1; i >= 0; i-- {
-		h := ran.Hooks[i]
+	for _, h := range slices.Backward(ran.Hooks) {
 		if h.Hook != name {
 			continue
 		}

@@ -116,7 +116,8 @@ func TestResume(t *testing.T) {
 			"source done, pre-install/10-a.sh done, pre-install/20-b.sh RUN, pre-install/30-c.sh RUN, " + rest,
 		},
 		"the first hook": {
-			[]string{"phase source", "end 10-a.sh", "leave failed", "finished failed"}, "source/10-a.sh",
+			[]string{"phase source", "end 10-a.sh", "leave failed", "finished failed"},
+			"source/10-a.sh",
 			"source/10-a.sh RUN, source/20-b.sh RUN, source/30-c.sh RUN, pre-install/10-a.sh RUN, pre-install/20-b.sh RUN, pre-install/30-c.sh RUN, " + rest,
 		},
 		"time limit": {

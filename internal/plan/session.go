@@ -180,7 +180,7 @@ func valueOf(env []phased.Text, name string) string {
 // withDirs appends the directories that a PATH does not have.
 func withDirs(path, dirs string) string {
 	has := strings.Split(path, ":")
-	for _, d := range strings.Split(dirs, ":") {
+	for d := range strings.SplitSeq(dirs, ":") {
 		if !slices.Contains(has, d) {
 			path += ":" + d
 		}
@@ -204,7 +204,6 @@ func LocalConfOf(o Options, named string) LocalConf {
 	var own config.Lifecycle
 	if o.Settings != nil {
 		own = o.Settings.Lifecycles[name]
-		own.Name = name
 	}
 	l := LocalConf{PluginDir: own.PluginDir, Order: orText(own.PluginOrder, "listed")}
 	top := orText(orText(o.TopDir, o.Base), own.Base)

@@ -382,7 +382,8 @@ func TestPluginEntries(t *testing.T) {
 	top := stackTop(t, "extras.d/50-a.sh", "extras.d/z.SH")
 	plugins := []phased.Plugin{
 		plugin(t, "zeta", nil, "plugin.sh", "settings"), plugin(t, "alpha", nil, "plugin.sh", "override-defaults"),
-		{Name: "later", Dir: "/nowhere/later", Fetch: true}, plugin(t, "odd", nil, "plugin.sh/x", "settings/x"),
+		{Name: "later", Dir: "/nowhere/later", Fetch: true},
+		plugin(t, "odd", nil, "plugin.sh/x", "settings/x"),
 	}
 	p := mustLoad(t, Options{Lifecycle: "stack", TopDir: top, Plugins: plugins})
 	got := map[string]string{}
