@@ -9,16 +9,19 @@ import (
 	"phased/internal/space"
 )
 
+// small is a snapshot with a little of everything.
+const small = "phased space 1\x005.2\x00p\x00h\x00eh\x000\x000\x00variables\ndeclare -- a=\"x\\\"y\nz\"\ndeclare -ix n=\"3\"\ndeclare -A m=([\"a b\"]=\"1\" [c]=$'\\n\\001' )\ndeclare -n r=\"a\"\ndeclare -r u\n\x00" +
+	"functions\nf () \n{ \n    cat <<X\n}\ng () \n{ \nX\n\n}\ndeclare -fx f\nfunction g () \n{ \n    coproc COPROC cat \"$(echo '}')\" $((1 << 2)) ${#a}\n} > x\n\x00names\ndeclare -fx f\ndeclare -f g\n\x00" +
+	"options\nset -o errexit\nset +o posix\n\x00shopts\nshopt -s extglob\nshopt -u nullglob\n\x00aliases\nalias -- -x='a '\\''b'\n\x00umask\numask 0022\n\x00directory\n/x\n\x00directory\n/y\n\x00directory\n\x00" +
+	"traps-within\ntrap -- 'a\nb' EXIT\ntrap -- '' SIGINT\ntrap -- - ERR\n\x00end\x00"
+
 // FuzzParse: whatever the bytes, Parse returns a space, which can be restored
 // and compared, or an *Error that names a line.
 func FuzzParse(f *testing.F) {
-	dir := f.TempDir()
-	for i := range 6 {
-		s, problem := raw(f, dir, newGenerator(uint64(i)).program(dir+"/d"))
-		if problem == "" {
-			f.Add(s)
-		}
-	}
+	// Small ones: the fuzzer spends a minute on each find of some kilobytes.
+	f.Add([]byte(small))
+	f.Add([]byte(strings.Replace(small, "0\x000\x00", "0\x003\x00top\x00a\x00b c\x00", 1) + "traps\ntrap -- 'a b' ERR\n\x00end\x00"))
+	f.Add([]byte(strings.Replace(small, "0\x000\x00", "0\x001\x00frame\x00", 1) + "traps\ntrap -- 'x' RETURN\n\x00locals\ndeclare -- a=\"x\"\nold='a'\\''b'\n\x00end\x00"))
 	f.Add([]byte{})
 	f.Add([]byte("phased space 1\x005.2\x00p\x00h\x00eh\x000\x000\x00variables\ndeclare -- a=\"\x00end\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -58,6 +61,18 @@ func TestParseErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+func TestParseReadsAll(t *testing.T) {
+	s, err := space.Parse([]byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Variables["a"].Text() != "x\"y\nz" || s.Variables["n"].Attributes != "ix" || s.Variables["u"].Set || s.Functions["f"].Attributes != "x" ||
+		!strings.HasSuffix(s.Functions["g"].Text, "} > x") || s.Aliases["-x"] != "a 'b" || s.Umask != "0022" || s.Dir != "/x" ||
+		len(s.DirStack) != 1 || s.DirStack[0] != "/y" || s.Traps["EXIT"] != "a\nb" || len(s.Traps) != 2 || !s.Options["errexit"] || !s.Shopts["extglob"] {
+		t.Errorf("%+v", s)
 	}
 }
 
