@@ -63,11 +63,17 @@ func runShellInit(w *World, o *shellInitOptions, args []string) error {
 	if len(args) == 0 || args[0] != "bash" {
 		return invalid("shell-init: bash is the one shell that hooks can be sourced into: phased shell-init bash")
 	}
-	file, err := startRecorder(w, &o.places)
-	if err != nil {
-		w.talk("warning: the hooks of this shell are not recorded: %v", err)
+	file := ""
+	if isTerminal(w.Stdout) {
+		// Nobody can evaluate this.
+		w.talk(`a script evaluates this text: eval "$(%s)"; printed for reading, it records nothing`, strings.Join(w.Argv, " "))
+	} else {
+		var err error
+		if file, err = startRecorder(w, &o.places); err != nil {
+			w.talk("warning: the hooks of this shell are not recorded: %v", err)
+		}
 	}
-	_, err = io.WriteString(w.Stdout, shellinit.Text(shellinit.Options{Records: file, Leave: o.leave}))
+	_, err := io.WriteString(w.Stdout, shellinit.Text(shellinit.Options{Records: file, Leave: o.leave}))
 	if err != nil {
 		return broken("cannot print the text for the shell: %v", err)
 	}
