@@ -109,13 +109,17 @@ func TestDumpTakesTheFlagsOfItsCaller(t *testing.T) {
 
 // What phased itself has in the shell is not in the space.
 func TestOwnThingsAreNotInTheSpace(t *testing.T) {
-	s := take(t, "__phased_x=1; __phased_f() { :; }; alias __phased_a=b; trap '__phased_exit; echo user' EXIT; trap '__phased_err \"$?\"' ERR; trap __phased_sig USR1")
+	s := take(t, `__phased_x=1; __phased_f() { :; }; alias __phased_a=b; exit() { { __phased_call "$?"; } 2>/dev/null; 'builtin' exit "$@"; }
+trap '__phased_exit "$?"; echo user; :' EXIT; trap '{ __phased_err "$?" "$-"; } 2>/dev/null' ERR; trap __phased_sig USR1; trap '{ __phased_x "$_" && [[ 1 ]]; } 2>/dev/null; { echo; } 2>/dev/null; x' USR2`)
+	if len(s.Functions) > 0 {
+		t.Errorf("functions %q", names(s.Functions))
+	}
 	for _, m := range [][]string{names(s.Variables), names(s.Functions), names(s.Aliases)} {
 		if slices.ContainsFunc(m, func(n string) bool { return strings.HasPrefix(n, "__phased") }) {
 			t.Errorf("%q", m)
 		}
 	}
-	if d := cmp.Diff(map[string]string{"EXIT": "echo user"}, s.Traps); d != "" {
+	if d := cmp.Diff(map[string]string{"EXIT": "echo user; :", "SIGUSR2": "{ echo; } 2>/dev/null; x"}, s.Traps); d != "" {
 		t.Error(d)
 	}
 }

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -341,14 +342,31 @@ func canonical(signal string) string {
 
 // trap keeps one, without what phased has put in front of it.
 func (p *parser) trap(signal, command string) {
-	if signal == "EXIT" {
-		if user, ok := strings.CutPrefix(command, "__phased_exit; "); ok && user != "" {
-			command = user
-		}
-	}
-	if !ours(command) {
+	if command, ok := users(command); ok {
 		p.s.Traps[signal] = command
 	}
+}
+
+// users returns what a trap's command has of a user: behind what phased has put
+// there, a command of its own, in braces where its trace is hidden.
+func users(command string) (string, bool) {
+	end := ""
+	switch {
+	case ours(command):
+		end = "; "
+	case strings.HasPrefix(command, "{ __phased"):
+		end = "} 2>/dev/null; "
+	default:
+		return command, true
+	}
+	_, rest, _ := strings.Cut(command, end)
+	return rest, rest != ""
+}
+
+// ParseVariables reads what declare -p prints. An error is an *Error.
+func ParseVariables(b []byte) (map[string]Variable, error) {
+	p := parser{all: string(b), section: "variables"}
+	return p.variables(p.all, bytes.Count(b, []byte("\n"))+1)
 }
 
 var errQuote = errors.New("a quotation has no end")
