@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"phased/internal/plan"
@@ -32,12 +34,13 @@ phased check --base /srv/hooks --strict`,
 			if len(args) > 0 {
 				o.lifecycle = args[0]
 			}
-			return runCheck(w, &o)
+			return runCheck(cmd.Context(), w, &o)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.base, "base", "", "the one hook tree: `DIR` (default: the lifecycle's, or the roots of the settings)")
+	o.addSourcedFlags(f)
 	f.BoolVar(&o.strict, "strict", false, "count warnings as errors")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	o.places.addFlags(f)
@@ -45,8 +48,8 @@ phased check --base /srv/hooks --strict`,
 }
 
 // runCheck is `phased check`.
-func runCheck(w *World, o *checkOptions) error {
-	_, p, err := o.makePlan(w, &o.places, nil, o.lifecycle)
+func runCheck(ctx context.Context, w *World, o *checkOptions) error {
+	_, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,14 +31,15 @@ place in the order, or the reason why it is not run; which hook tree it comes
 from; what hooks start with. Nothing is run or written.`,
 		Example: `phased plan
 phased plan --explain 20-render
-phased plan --base /etc/cron.d --compare dib-run-parts,run-parts`,
+phased plan --base /etc/cron.d --compare dib-run-parts,run-parts
+phased plan stack --top-dir /opt/devstack`,
 		Args:              atMost(1),
 		ValidArgsFunction: completeLifecycles(&o.places),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.lifecycle = args[0]
 			}
-			return runPlan(w, &o)
+			return runPlan(cmd.Context(), w, &o)
 		},
 	}
 	f := cmd.Flags()
@@ -51,8 +53,8 @@ phased plan --base /etc/cron.d --compare dib-run-parts,run-parts`,
 }
 
 // runPlan is `phased plan`.
-func runPlan(w *World, o *planOptions) error {
-	_, p, err := o.makePlan(w, &o.places, nil, o.lifecycle)
+func runPlan(ctx context.Context, w *World, o *planOptions) error {
+	_, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func runPlan(w *World, o *planOptions) error {
 		if o.json {
 			return report.JSON(w.Stdout, all)
 		}
-		return report.Explain(w.Stdout, s, explanations(all))
+		return report.Explain(w.Stdout, s, explanations(p, all))
 	case len(o.compare) > 0:
 		all, err := plan.CompareTools(p, o.compare)
 		if err != nil {
@@ -82,18 +84,37 @@ func runPlan(w *World, o *planOptions) error {
 	return report.Plan(w.Stdout, s, p)
 }
 
-func explanations(all []plan.Explanation) []report.Explanation {
+func explanations(p phased.Plan, all []plan.Explanation) []report.Explanation {
 	out := make([]report.Explanation, len(all))
 	for i, e := range all {
 		out[i] = report.Explanation{
 			Phase: e.Phase, Failure: e.Failure, Name: e.Name, Verdict: e.Verdict, Path: e.Path, Why: e.Why,
 			Position: e.Position, Of: e.Of, Number: e.Number, After: e.After, Before: e.Before, Options: e.Options,
 		}
+		if entry, sourced := sourcedEntry(p, e); sourced {
+			out[i].Sourced, out[i].Args, out[i].Plugin = true, entry.Args, entry.Plugin
+		}
 		for _, pl := range e.Places {
 			out[i].Places = append(out[i].Places, report.Place{Dir: pl.Dir, Found: pl.Found, Wins: pl.Wins, Verdict: pl.Verdict, Detail: pl.Detail})
 		}
 	}
 	return out
+}
+
+// sourcedEntry returns the entry that an explanation is about, where it is
+// sourced.
+func sourcedEntry(p phased.Plan, x plan.Explanation) (phased.Entry, bool) {
+	for _, ph := range p.Phases {
+		if ph.Name != x.Phase || ph.Executor != phased.ExecutorSession {
+			continue
+		}
+		for _, e := range ph.Entries {
+			if e.Name == x.Name {
+				return e, true
+			}
+		}
+	}
+	return phased.Entry{}, false
 }
 
 func toolDifferences(all []plan.ToolDifference) []report.ToolDifference {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -12,15 +13,25 @@ import (
 
 // planFlags are the flags that a plan depends on, beside the limits.
 type planFlags struct {
-	base  string
-	env   []string
-	stdin string
+	base      string
+	topDir    string
+	localConf string
+	env       []string
+	stdin     string
+	fetch     bool // clone the plugins that are not there yet
 }
 
 func (o *planFlags) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.base, "base", "", "the one hook tree: `DIR` (default: the lifecycle's, or the roots of the settings)")
+	o.addSourcedFlags(f)
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` added to the environment of every hook; may be repeated")
 	f.StringVar(&o.stdin, "stdin", "", "stdin of the hooks, `WHAT`: null or inherit (default: the settings', null)")
+}
+
+// addSourcedFlags adds the flags of lifecycles whose hooks are sourced.
+func (o *planFlags) addSourcedFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.topDir, "top-dir", "", "of sourced hooks: `DIR` that holds extras.d (default: the lifecycle's, or the working directory)")
+	f.StringVar(&o.localConf, "local-conf", "", "of sourced hooks: `FILE` with the localrc section and its plugins (default: the lifecycle's, or local.conf of the top directory)")
 }
 
 // limitFlags are the time limits of the command line.
@@ -37,7 +48,7 @@ func (o *limitFlags) addFlags(f *pflag.FlagSet) {
 }
 
 // makePlan reads the settings and makes the plan; limits may be nil.
-func (o *planFlags) makePlan(w *World, pl *places, limits *limitFlags, lifecycle string) (*config.Settings, phased.Plan, error) {
+func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *limitFlags, lifecycle string) (*config.Settings, phased.Plan, error) {
 	s, err := pl.settings()
 	if err != nil {
 		return nil, phased.Plan{}, err
@@ -46,6 +57,16 @@ func (o *planFlags) makePlan(w *World, pl *places, limits *limitFlags, lifecycle
 	if limits != nil {
 		opts.Timeout, opts.PhaseTimeout, opts.HookTimeout = limits.timeout.value, limits.phaseTimeout.value, limits.hookTimeout.value
 		opts.FailureTimeout, opts.Grace = limits.failureTimeout.value, limits.grace.value
+	}
+	if config.SourcedBuiltin(lifecycle) || s.Lifecycles[lifecycle].HasSourced() {
+		if opts.TopDir = o.topDir; o.topDir != "" || o.base == "" && config.SourcedBuiltin(lifecycle) {
+			opts.TopDir = orWorkingDir(o.topDir)
+		}
+		p, err := loadSourced(ctx, w, opts, o.localConf, o.fetch)
+		return s, p, err
+	}
+	if o.topDir != "" || o.localConf != "" {
+		return nil, phased.Plan{}, invalid("--top-dir and --local-conf are for sourced hooks, and the lifecycle %s has none; --base names its hook tree", orText(lifecycle, "refresh"))
 	}
 	p, err := plan.Load(opts)
 	if err != nil {

@@ -80,17 +80,26 @@ type job struct {
 	base     string
 	again    string
 	stop     *stopper
+
+	resumes string // run that this one continues
+	restore string // variable space that it starts in
+	skip    func(phase string, hook phased.Text) (reason, message string)
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
 func runRun(ctx context.Context, w *World, o *runOptions) error {
 	ctx, stop := listen(ctx)
 	defer stop.close()
-	j, err := prepare(w, o)
+	j, err := prepare(ctx, w, o)
 	if err != nil {
 		return err
 	}
 	j.stop = stop
+	return j.execute(ctx)
+}
+
+// execute runs what is prepared.
+func (j *job) execute(ctx context.Context) error {
 	lock, err := j.lock(ctx)
 	if err != nil {
 		return err
@@ -98,10 +107,10 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 	if err := j.alone(ctx); err != nil {
 		return errors.Join(err, lock.Unlock())
 	}
-	<-stop.ready
+	<-j.stop.ready
 	run, err := j.run(ctx, lock)
 	if err != nil {
-		w.talk("%v", err)
+		j.w.talk("%v", err)
 		if run.ExitCode == exitOK {
 			return status(exitInternal)
 		}
@@ -118,8 +127,9 @@ func (j *job) talk(format string, args ...any) {
 
 // prepare makes the plan and opens the record. Nothing was started when it
 // fails.
-func prepare(w *World, o *runOptions) (*job, error) {
-	s, p, err := o.makePlan(w, &o.places, &o.limitFlags, o.lifecycle)
+func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
+	o.fetch = true
+	s, p, err := o.makePlan(ctx, w, &o.places, &o.limitFlags, o.lifecycle)
 	if err != nil {
 		return nil, err
 	}
@@ -158,24 +168,48 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := lock.SetRun(j.id); err != nil {
 		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
-	screen := newScreen(j, writer)
-	ex := &executor.Process{
-		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
-		Group: true, CloseOthers: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
-		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
+	ex, err := j.executor()
+	if err != nil {
+		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
+	screen := newScreen(j, writer)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+		Skip: j.skip, NewID: func() string { return newID(time.Now()) },
 	})
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	j.stop.restore()
 	screen.close()
+	if j.plan.Session != nil {
+		err = errors.Join(err, forgetSpace(j.store, j.settings, j.plan, run))
+	}
 	j.prune(ctx)
 	return run, err
 }
 
-var _ engine.Executor = (*executor.Process)(nil)
+// executor is what runs the hooks: as processes, in a session, or both.
+func (j *job) executor() (engine.Executor, error) {
+	process := &executor.Process{
+		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
+		Group: true, CloseOthers: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
+		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
+	}
+	if j.plan.Session == nil {
+		return process, nil
+	}
+	private, err := j.store.Private(j.id)
+	if err != nil {
+		return nil, cannotRecord(err)
+	}
+	s := newSession(j.w, j.settings, j.plan, private)
+	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
+	s.Restore, s.RestoredRun = j.restore, j.resumes
+	calls := &stackOptions{places: j.o.places}
+	called := &session{w: j.w, o: calls, settings: j.settings, plan: j.plan, store: j.store, id: j.id}
+	s.Call = called.command
+	return &executor.Mixed{Process: process, Session: s}, nil
+}
 
 // hookEnv is what every hook is told of the run.
 func (j *job) hookEnv(phase string, hook phased.Text) []phased.Text {

@@ -64,7 +64,7 @@ func runShow(ctx context.Context, w *World, o *showOptions) error {
 	if o.json {
 		return errors.Join(report.JSON(w.Stdout, r), damage)
 	}
-	st := report.Story{Run: r, All: o.all, Tail: report.Tail{Max: report.ShowTail}}
+	st := report.Story{Run: r, All: o.all, Tail: report.Tail{Max: report.ShowTail}, NoResume: noResume(store, r)}
 	if phase, hook, ok := report.Subject(r); ok {
 		for out, err := range store.Output(ctx, r.ID, phase, hook) {
 			if err != nil {

@@ -21,7 +21,7 @@ func newID(now time.Time) string {
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
 	s := startFacts(j.w)
-	s.Parent, s.Output = j.w.getenv("PHASED_RUN_ID"), "captured"
+	s.Parent, s.Resumes, s.Output = j.w.getenv("PHASED_RUN_ID"), j.resumes, "captured"
 	return s
 }
 

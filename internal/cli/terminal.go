@@ -28,12 +28,20 @@ func width(f *os.File) int {
 // style returns how to print to stdout: for people where it is a terminal and
 // nobody asked for plain lines.
 func (w *World) style(plain bool, again string) report.Style {
+	if plain {
+		return report.Style{Now: time.Now(), Zone: time.Local, Flags: again}
+	}
+	return w.styleOf(w.Stdout, again)
+}
+
+// styleOf returns how to print to a file: for people where it is a terminal.
+func (w *World) styleOf(f *os.File, again string) report.Style {
 	s := report.Style{Now: time.Now(), Zone: time.Local, Flags: again}
-	if plain || !isTerminal(w.Stdout) {
+	if !isTerminal(f) {
 		return s
 	}
 	s.Terminal = true
-	s.Width = width(w.Stdout)
+	s.Width = width(f)
 	s.Colour = w.getenv("NO_COLOR") == "" && w.smart()
 	s.Unicode = w.utf8()
 	return s

@@ -74,7 +74,9 @@ func TestTheShellDecides(t *testing.T) {
 		},
 		{
 			name: "not readable when its turn comes", hooks: func(f *fake) hooks {
-				return hooks{"bad": func(context.Context, phased.Hook) (phased.Result, error) { return phased.Result{Skipped: "is gone"}, nil }}
+				return hooks{"bad": func(context.Context, phased.Hook) (phased.Result, error) {
+					return phased.Result{Skipped: "is gone"}, nil
+				}}
 			},
 			calls: "a/1 a/bad a/2 b/3", status: phased.StatusSucceeded,
 		},

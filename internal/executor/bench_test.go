@@ -20,7 +20,7 @@ func (nobody) Output(phased.Hook, []phased.Part, bool)            {}
 func (nobody) Cut(phased.Hook, int64, int64)                      {}
 func (nobody) Signalled(phased.Hook, syscall.Signal, string, int) {}
 func (nobody) Warning(string)                                     {}
-func (nobody) Tell(phased.Payload) {}
+func (nobody) Tell(phased.Payload)                                {}
 
 // native is what a native run gives its hooks.
 func native(sink phased.Sink) phased.Setup {

@@ -60,8 +60,15 @@ func (c *capture) open(sink phased.Sink, h phased.Hook) ([2]int, error) {
 			return ends, fmt.Errorf("cannot set up a pipe: %w", err)
 		}
 	}
+	c.full = [2]bool{}
+	c.begin(sink, h)
+	return ends, nil
+}
+
+// begin makes what comes from now on the output of the hook.
+func (c *capture) begin(sink phased.Sink, h phased.Hook) {
 	c.sink, c.hook = sink, h
-	c.full, c.count = [2]bool{}, [2]int64{}
+	c.count = [2]int64{}
 	c.live = c.limit / 2
 	c.tail.reset(int(c.limit-c.live), ringSlack)
 	c.batch.emit = func(parts []phased.Part) { c.sink.Output(c.hook, parts, false) }
@@ -70,7 +77,6 @@ func (c *capture) open(sink phased.Sink, h phased.Hook) ([2]int, error) {
 			t.stalled = false
 		}
 	}
-	return ends, nil
 }
 
 // held reports whether somebody may still write.
@@ -157,6 +163,12 @@ func (c *capture) finish() (left bool, err error) {
 			}
 		}
 	}
+	c.flush()
+	return c.held(), err
+}
+
+// flush sends out all that was kept.
+func (c *capture) flush() {
 	now := time.Now()
 	c.tail.trim()
 	if dropped := c.tail.total - int64(c.tail.kept); dropped > 0 {
@@ -165,5 +177,4 @@ func (c *capture) finish() (left bool, err error) {
 	}
 	c.tail.each(func(stream int, p []byte) { c.batch.add(stream, p, now) })
 	c.batch.flush(true, now)
-	return c.held(), err
 }

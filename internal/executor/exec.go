@@ -53,6 +53,17 @@ type job struct {
 	scanAt time.Time
 	pause  time.Duration // until the next look at the tree
 	doubts int           // looks that found nothing, and were not sure
+
+	session *talk // of a sourced hook; nil: it is a process of its own
+}
+
+// talk is what a job has to do with the session whose process it is.
+type talk struct {
+	fd       int                                // to hear from; -1: nothing more
+	hear     func() (answered bool, err error)  // what came from it
+	ask      func(now time.Time) (at time.Time) // called at askAt; says when again
+	askAt    time.Time
+	answered bool // what was awaited has come: the job is over, though its process lives
 }
 
 // ending is how a hook is ended, and what its Exit then says.
@@ -167,13 +178,16 @@ func (p *Process) end(ctx context.Context) *ending {
 // wait returns when the job is over. Until then it reads the output.
 func (j *job) wait(ctx context.Context) error {
 	c := &j.p.cap
-	fds := []unix.PollFd{{Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}}
 	for {
 		fds[0].Fd, fds[1].Fd = int32(j.pidfd), int32(j.p.wake.fd)
 		if j.gone {
 			fds[0].Fd = -1
 		}
-		fds[2].Fd, fds[3].Fd = int32(c.fds[0]), int32(c.fds[1])
+		fds[2].Fd, fds[3].Fd, fds[4].Fd = int32(c.fds[0]), int32(c.fds[1]), -1
+		if j.session != nil {
+			fds[4].Fd = int32(j.session.fd)
+		}
 		if err := poll(fds, j.deadline()); err != nil {
 			return err
 		}
@@ -192,15 +206,38 @@ func (j *job) wait(ctx context.Context) error {
 		if fds[0].Revents != 0 {
 			j.gone, j.scanAt, j.pause = true, now, rescanFirst
 		}
+		if j.session != nil {
+			if err := j.session.turn(fds[4].Revents != 0 || fds[0].Revents != 0, now); err != nil {
+				return err
+			}
+		}
 		if j.step(ctx, now) {
 			return nil
 		}
 	}
 }
 
+// turn hears what has come, and asks where it is time to.
+func (t *talk) turn(news bool, now time.Time) error {
+	if news {
+		answered, err := t.hear()
+		if err != nil {
+			return err
+		}
+		t.answered = t.answered || answered
+	}
+	if !t.askAt.IsZero() && !now.Before(t.askAt) {
+		t.askAt = t.ask(now)
+	}
+	return nil
+}
+
 // deadline returns when there is something to do without any news.
 func (j *job) deadline() time.Time {
 	d := j.p.cap.batch.due()
+	if j.session != nil {
+		d = earlier(d, j.session.askAt)
+	}
 	if j.ending != nil && !j.killed {
 		d = earlier(earlier(d, j.killAt), j.scanAt)
 	}
@@ -218,7 +255,7 @@ func earlier(a, b time.Time) time.Time {
 // step moves the job on, and reports whether it is over.
 func (j *job) step(ctx context.Context, now time.Time) bool {
 	if j.ending == nil {
-		if j.gone {
+		if j.gone || j.session != nil && j.session.answered {
 			return true // by itself, even if it was to be ended at this moment
 		}
 		if !j.p.told(ctx) {
@@ -259,7 +296,7 @@ func (j *job) look(now time.Time) bool {
 // terminate asks the tree to end, where it has a grace to do so.
 func (j *job) terminate(e *ending, now time.Time) {
 	j.ending = e
-	j.tree = newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
+	j.tree = j.newTree()
 	j.killAt, j.scanAt, j.pause = now.Add(j.setup.Grace), now.Add(rescanFirst), rescanFirst
 	if e.atOnce || j.p.killNow() {
 		j.killAt = now
@@ -269,6 +306,16 @@ func (j *job) terminate(e *ending, now time.Time) {
 	count := j.tree.signal(e.signal)
 	j.tree.resume()
 	j.setup.Sink.Signalled(j.hook, e.signal, e.exit.Message, count)
+}
+
+// newTree returns the tree of what runs: of a session everything that it has
+// started since its beginning.
+func (j *job) newTree() *tree {
+	t := newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
+	if j.session != nil && len(t.marks) > 0 {
+		t.marks = t.marks[:1]
+	}
+	return t
 }
 
 // kill kills the tree.
@@ -298,7 +345,7 @@ func (j *job) kill() {
 // abandon ends a hook that cannot be watched any more.
 func (j *job) abandon(err error) error {
 	if j.tree == nil {
-		j.tree = newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
+		j.tree = j.newTree()
 	}
 	j.tree.kill()
 	_, _, _ = reap(j.pid)

@@ -32,7 +32,7 @@ func sourcedTitle(ph phased.PlannedPhase) string {
 	for _, d := range ph.Dirs {
 		from = append(from, Name(d)+"/"+Safe(ph.Glob, false))
 	}
-	if ph.Plugins != "" {
+	if ph.Plugins != "" && slices.ContainsFunc(ph.Entries, func(e phased.Entry) bool { return e.Plugin != "" }) {
 		from = append(from, ph.Plugins+" of each plugin")
 	}
 	if len(from) > 0 {

@@ -1,0 +1,252 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"phased/internal/config"
+	"phased/internal/devstack"
+	"phased/internal/engine"
+	"phased/internal/executor"
+	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/plan"
+	"phased/internal/redact"
+	"phased/internal/report"
+)
+
+// session is one run of stack, unstack or clean on its way.
+type session struct {
+	w        *World
+	o        *stackOptions
+	settings *config.Settings
+	plan     phased.Plan
+	store    *journal.Store // nil: there is no record
+	id       string
+
+	resumes     string // run that this one continues
+	restore     string // variable space that it starts in
+	restoredRun string
+	skip        func(phase string, hook phased.Text) (reason, message string)
+}
+
+// loadSourced makes a plan in which hooks are sourced: with the localrc and the
+// plugins of its local.conf. fetch clones those that are not there yet.
+func loadSourced(ctx context.Context, w *World, o plan.Options, localConf string, fetch bool) (phased.Plan, error) {
+	l := plan.LocalConfOf(o, localConf)
+	if l.File != "" {
+		c, err := devstack.Load(l.File, devstack.Options{TopDir: orText(o.TopDir, o.Base), PluginDir: l.PluginDir, Environ: w.Environ})
+		if err != nil {
+			return phased.Plan{}, &failure{exitInvalid, err}
+		}
+		if fetch {
+			more, err := fetchPlugins(ctx, w, c.Plugins)
+			if err != nil {
+				return phased.Plan{}, err
+			}
+			c.Warnings = append(c.Warnings, more...)
+		}
+		for _, warning := range c.Warnings {
+			w.talk("warning: %s", warning)
+		}
+		o.Conf, o.Localrc = c.File, c.Localrc
+		if o.Plugins, err = devstack.Order(c.Plugins, l.Order); err != nil {
+			return phased.Plan{}, &failure{exitInvalid, fmt.Errorf("%s: %w", c.File, err)}
+		}
+	}
+	p, err := plan.Load(o)
+	if err != nil {
+		return phased.Plan{}, &failure{exitInvalid, err}
+	}
+	return p, nil
+}
+
+func orText(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// fetchPlugins clones the plugins that are not there yet, and checks the others.
+func fetchPlugins(ctx context.Context, w *World, plugins []phased.Plugin) (warnings []devstack.Warning, err error) {
+	for i, p := range plugins {
+		if p.Fetch {
+			w.talk("cloning plugin %s from %s", p.Name, report.Name(p.Source))
+		}
+		fetched, more, err := devstack.Fetch(ctx, p, w.Environ)
+		if err != nil {
+			return nil, &failure{exitInvalid, err}
+		}
+		plugins[i], warnings = fetched, append(warnings, more...)
+	}
+	return warnings, nil
+}
+
+// run locks the base, runs the hooks, and tells what failed.
+func (j *session) run(ctx context.Context) error {
+	ctx, stop := listenLikeHooks(ctx)
+	defer stop.close()
+	<-stop.ready
+	unlock, err := j.lock(ctx, stop)
+	if err != nil {
+		return err
+	}
+	run, err := j.execute(ctx, stop)
+	err = errors.Join(err, unlock())
+	stop.restore()
+	j.tidy(run)
+	if err != nil {
+		j.w.talk("%v", err)
+		if run.ExitCode == exitOK {
+			return status(exitInternal)
+		}
+	}
+	return status(run.ExitCode)
+}
+
+// lock takes the run lock of the top directory, or the parent's share of it, and
+// makes sure that nothing else works there.
+func (j *session) lock(ctx context.Context, stop *stopper) (unlock func() error, err error) {
+	none := func() error { return nil }
+	if j.store == nil {
+		return none, nil
+	}
+	base := string(j.plan.Base)
+	if j.o.parent != "" {
+		if err := j.store.ShareLock(ctx, base, j.o.parent); err != nil {
+			return nil, &failure{exitBusy, err}
+		}
+		return none, nil
+	}
+	one := &job{
+		w: j.w, o: &runOptions{places: j.o.places, wait: j.o.wait, orphans: j.settings.Orphans}, settings: j.settings, plan: j.plan,
+		store: j.store, id: j.id, base: base, again: j.o.places.again(), stop: stop,
+	}
+	l, err := one.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(one.alone(ctx), l.SetRun(j.id)); err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	return l.Unlock, nil
+}
+
+// execute runs the hooks.
+func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error) {
+	o := engine.Options{
+		Record: func(...phased.Event) error { return nil }, RecordOptional: true, Compare: plan.Compare, Kill: stop.kill, ID: j.id,
+		Start: j.start(), Skip: j.skip, NewID: func() string { return newID(time.Now()) }, SessionExit: true,
+	}
+	var close func() error
+	private := ""
+	if j.store != nil {
+		writer, err := j.store.Begin(j.id)
+		if err != nil {
+			return phased.Run{}, cannotRecord(err)
+		}
+		o.Record, close = writer.Append, writer.Close
+		if private, err = j.store.Private(j.id); err != nil {
+			j.w.talk("this run cannot be resumed: %v", err)
+			private = ""
+		}
+	}
+	s := newSession(j.w, j.settings, j.plan, private)
+	s.Output, s.ForwardSignal = j.output(), true
+	s.Restore, s.RestoredRun = j.restore, j.restoredRun
+	s.Call = j.command
+	o.Executor = s
+	run, err := engine.Run(ctx, j.plan, o)
+	if close != nil {
+		err = errors.Join(err, close())
+	}
+	return run, err
+}
+
+// newSession is the executor of sourced hooks for a plan.
+func newSession(w *World, settings *config.Settings, p phased.Plan, private string) *executor.Session {
+	return &executor.Session{
+		Config: p.Session, List: plan.ListSourced, Limit: settings.OutputLimit, CloseOthers: true, DrainCommand: drainCommand(),
+		Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
+		Private: private, Redact: redact.NewSet(append(redact.DefaultNames(), settings.Secrets...)),
+	}
+}
+
+// output is what becomes of the hooks' output.
+func (j *session) output() executor.Output {
+	how := j.o.capture
+	if how == "" {
+		how = j.settings.Personalities.Capture
+	}
+	if how == string(executor.Tee) && j.store != nil {
+		return executor.Tee
+	}
+	return executor.Inherited
+}
+
+// start returns the facts of run.started that the plan does not have.
+func (j *session) start() phased.RunStarted {
+	s := startFacts(j.w)
+	s.Parent, s.Resumes, s.Output = j.o.parent, j.resumes, string(j.output())
+	if j.resumes == "" {
+		s.From = j.restoredRun
+	}
+	if j.output() != executor.Captured {
+		s.Inherited = executor.Describe(j.w.Stdout, j.w.Stderr)
+	}
+	return s
+}
+
+// tidy drops what resuming needed, where nobody will resume, and tells what
+// failed.
+func (j *session) tidy(run phased.Run) {
+	if j.store == nil {
+		return
+	}
+	if err := forgetSpace(j.store, j.settings, j.plan, run); err != nil {
+		j.w.talk("%v", err)
+	}
+	if run.ID != "" {
+		st := j.w.styleOf(j.w.Stderr, j.o.places.again())
+		if err := report.FailureReport(j.w.Stderr, st, j.story(run)); err != nil && !errors.Is(err, os.ErrClosed) {
+			j.w.talk("cannot tell what failed: %v", err)
+		}
+	}
+}
+
+// story is the run with the end of what its failed hook wrote, where that is on
+// record.
+func (j *session) story(run phased.Run) report.Story {
+	st := report.Story{Run: run, Tail: report.Tail{Max: report.ReportTail}, NoResume: noResume(j.store, run)}
+	if phase, hook, ok := report.Subject(run); ok && j.output() != executor.Inherited {
+		for out, err := range j.store.Output(context.Background(), run.ID, phase, hook) {
+			if err != nil {
+				break // what can be read is told
+			}
+			st.Tail.Add(out)
+		}
+		st.Tail.End()
+	}
+	return st
+}
+
+// forgetSpace removes the saved variable space of a run that nobody will resume,
+// and those of old runs.
+func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan, run phased.Run) error {
+	var err error
+	keep := run.Failure != nil || p.Session.Resume == "keep"
+	if run.ID != "" && (!keep || p.Session.Resume == "off") {
+		err = store.ForgetPrivate(run.ID)
+	}
+	return errors.Join(err, store.ExpirePrivate(settings.PrivateTTL, time.Now()))
+}
+
+// noResume reports whether nothing is kept with which a run could be resumed.
+func noResume(store *journal.Store, run phased.Run) bool {
+	_, err := store.Saved(run.ID, executor.SavedLast)
+	return err != nil
+}

@@ -1,0 +1,287 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
+)
+
+// sourcing is one hook while it is sourced.
+type sourcing struct {
+	hook     phased.Hook
+	failures []failure
+	scope    phased.Scope
+	flags    string // with which it began
+	armed    bool   // it is watched by an ERR trap of ours
+	probed   bool
+	inPipe   int
+	unread   int
+}
+
+// Exec lets the shell source the hook. Where the context has ended, or Kill is
+// closed, before that, it is not sourced, and the Exit says why.
+func (s *Session) Exec(ctx context.Context, h phased.Hook) (phased.Result, error) {
+	if !s.entered {
+		return phased.Result{}, fmt.Errorf("cannot source %s: %w", h.Path, errNotEntered)
+	}
+	if s.over {
+		e, _ := errors.AsType[*phased.ExitError](s.overError())
+		return phased.Result{Exit: e.Exit, Ended: true}, nil
+	}
+	if s.p.told(ctx) {
+		return phased.Result{Exit: s.p.end(ctx).exit}, nil
+	}
+	if exit := refuse(h); exit != nil {
+		return phased.Result{Exit: *exit}, nil
+	}
+	if why := s.unreadable(h); why != "" {
+		s.warn(h, phased.WarnUnreadable, why)
+		return phased.Result{Skipped: why}, nil
+	}
+	if err := s.intoFrame(ctx, h); err != nil {
+		if errors.Is(err, errSessionGone) {
+			return phased.Result{Exit: s.exit, Ended: true}, nil
+		}
+		return phased.Result{}, err
+	}
+	return s.source(ctx, h)
+}
+
+// refuse returns how a hook ends that no shell can source.
+func refuse(h phased.Hook) *phased.Exit {
+	for _, t := range append([]phased.Text{h.Path}, h.Args...) {
+		if strings.ContainsRune(string(t), 0) {
+			return cannotRun(statusCannotRun, "%s cannot be sourced: a NUL byte in its path or arguments", h.Path)
+		}
+	}
+	return nil
+}
+
+// unreadable says why the hook is passed over, as the originals do in silence:
+// it cannot be read when its turn comes, or is no regular file of a plugin.
+func (s *Session) unreadable(h phased.Hook) string {
+	if s.phase.Calls != "" || s.localrc(h) {
+		return ""
+	}
+	path := s.seen(string(h.Path))
+	if h.Plugin != "" {
+		if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+			return fmt.Sprintf("%s is no regular file (any more)", h.Path)
+		}
+		return ""
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS); err != nil && len(s.phase.Files) == 0 {
+		return fmt.Sprintf("%s cannot be read: %v", h.Path, err)
+	}
+	return ""
+}
+
+// seen returns a path as the shell sees it, which has a working directory of
+// its own.
+func (s *Session) seen(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	return fmt.Sprintf("/proc/%d/cwd/%s", s.pid, path)
+}
+
+// source sources one hook, or calls one lifecycle.
+func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, error) {
+	s.run = &sourcing{hook: h, scope: s.phase.Scope, flags: s.flags}
+	text, err := s.text(h)
+	if err != nil {
+		return phased.Result{}, err
+	}
+	files := [2]int{fileno(s.Stdout, os.Stdout), fileno(s.Stderr, os.Stderr)}
+	begin := again(s.p.phase.regular, files)
+	s.spaces.settle(s)
+	began := time.Now()
+	s.p.cap.begin(s.setup.Sink, h)
+	if err := s.script.write(text); err != nil {
+		return phased.Result{}, err
+	}
+	s.setup.Sink.Started(h, phased.Process{Pid: s.pid, Start: s.start, Files: begin})
+	s.last = h
+	stop := context.AfterFunc(ctx, s.p.wake.signal)
+	defer stop()
+	s.p.cap.interrupted = func() bool { return s.p.told(ctx) }
+	j, got, err := s.listen(ctx, h, time.Now().Add(slow), func(r record) bool {
+		return r.what() == saidEnd || r.what() == saidLeft || r.what() == saidStray
+	})
+	if err != nil && !errors.Is(err, errSessionGone) {
+		return phased.Result{}, err
+	}
+	r, err := s.result(ctx, j, got)
+	r.Files = again(s.p.phase.regular, files)
+	r.Usage = s.used(time.Since(began))
+	return r, err
+}
+
+// result gathers what is known of the hook that has ended.
+func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result, error) {
+	run := s.run
+	s.run = nil
+	var r phased.Result
+	switch {
+	case s.over:
+		r.Exit, r.Ended = s.exit, true
+	case got.what() == saidStray:
+		r.Exit = exitOfStatus(1)
+		r.Message = "the shell has dropped the hook, because of an error that is none of a command"
+		s.frame = noFrame
+	default:
+		status, _ := index(got.field(0), 256)
+		r.Exit = exitOfStatus(status)
+		s.took(got)
+		if got.what() == saidLeft {
+			s.frame = noFrame // it said break
+		}
+	}
+	if s.over {
+		s.frame = noFrame
+		s.p.cap.drain()
+	} else {
+		s.p.cap.drain()
+	}
+	s.p.cap.flush()
+	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
+	s.p.cap.after(s.setup.Sink, run.hook)
+	s.explain(run, &r, j)
+	if !s.over {
+		s.spaces.taken(s, run.hook)
+	}
+	return r, nil
+}
+
+// took takes what the shell has said of itself with the end of a hook.
+func (s *Session) took(r record) {
+	flags := r.field(1)
+	if s.armed {
+		flags = strings.ReplaceAll(flags, "E", "")
+	}
+	s.flags = flags
+	s.traps = readTraps(r.field(2))
+	s.armed = strings.HasPrefix(s.traps["ERR"], "'{ __phased_err")
+}
+
+// text is what the shell is told to source the hook.
+func (s *Session) text(h phased.Hook) (string, error) {
+	before, err := s.before(h)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case s.phase.Calls != "":
+		if s.Call == nil {
+			return "", fmt.Errorf("phase %s calls %s, which nobody can start", s.phase.Name, s.phase.Calls)
+		}
+		return s.called(h), nil
+	case s.frame != noFrame:
+		return goAhead(before), nil
+	}
+	path := s.path(h)
+	line := quietly(before) + "source " + quoteWord(path)
+	for _, a := range h.Args {
+		line += " " + quoteWord(string(a))
+	}
+	return line + "; " + s.tell(saidEnd, false) + "\n", nil
+}
+
+// called runs a lifecycle as a child of the shell, whatever its options are.
+func (s *Session) called(h phased.Hook) string {
+	line := quietly(s.disarm())
+	for _, a := range s.Call(h) {
+		line += quoteWord(a) + " "
+	}
+	// The status is told, and nobody else minds it; the options stay as they were.
+	return line + "; { __phased_tell " + saidEnd + ` "$?" ` + quoteWord(onlyOf(s.flags, "evxuE")) + ` "$_"; ` + s.snapshotText(false) + "{ 'builtin' trap -p EXIT ERR; 'builtin' printf '\\0'; } >|" + s.answers.path + "; }" + hidden + "\n"
+}
+
+// path is the file that is sourced for the hook.
+func (s *Session) path(h phased.Hook) string {
+	if s.localrc(h) {
+		return s.localrcPath()
+	}
+	return string(h.Path)
+}
+
+// before is what the shell does before it sources: in a frame it decides by
+// its status whether that is done.
+func (s *Session) before(h phased.Hook) (string, error) {
+	var b strings.Builder
+	for _, e := range h.Env {
+		name, value, _ := strings.Cut(string(e), "=")
+		b.WriteString("'builtin' export " + name + "=" + quoteWord(value) + "; ")
+	}
+	path := quoteWord(s.path(h))
+	switch {
+	case s.frame == pluginFrame:
+		b.WriteString(s.pluginLocals(h))
+	case s.frame == hookFrame:
+		b.WriteString("'builtin' set -- " + path + "; ")
+	}
+	if len(s.phase.Files) == 0 && h.Plugin == "" {
+		b.WriteString("[[ ${i@a} == *[aAinr]* ]] || i=" + path + "; ")
+	}
+	if s.localrc(h) {
+		if err := s.writeLocalrc(); err != nil {
+			return "", err
+		}
+		b.WriteString(s.pluginFunctions())
+	}
+	b.WriteString(s.arm(h))
+	b.WriteString(s.restoreFlags())
+	return b.String(), nil
+}
+
+// cpuTimes are what a process and its ended children have used.
+type cpuTimes struct{ user, system time.Duration }
+
+// used returns the CPU time that the session has used since it was last asked,
+// of hooks long enough for the kernel's clock to tell.
+func (s *Session) used(took time.Duration) *phased.Usage {
+	now := cpuTimes{time.Duration(s.ru.Utime.Nano()), time.Duration(s.ru.Stime.Nano())}
+	if !s.over {
+		var ok bool
+		if took < cpuTick {
+			return nil
+		}
+		if now, ok = readTimes(s.pid); !ok {
+			return nil
+		}
+	}
+	u := &phased.Usage{User: max(0, now.user-s.times.user), System: max(0, now.system-s.times.system)}
+	s.times = now
+	return u
+}
+
+const cpuTick = 10 * time.Millisecond // of /proc, on every architecture
+
+func readTimes(pid int) (cpuTimes, bool) {
+	p, err := readAll("/proc/" + strconv.Itoa(pid) + "/stat")
+	i := strings.LastIndexByte(p, ')')
+	f := strings.Fields(p[i+1:])
+	if err != nil || len(f) < 15 {
+		return cpuTimes{}, false
+	}
+	ticks := func(a, b string) time.Duration {
+		x, _ := strconv.Atoi(a)
+		y, _ := strconv.Atoi(b)
+		return time.Duration(x+y) * cpuTick
+	}
+	return cpuTimes{ticks(f[11], f[13]), ticks(f[12], f[14])}, true
+}
+
+// after makes what comes from now on late output of the hook.
+func (c *capture) after(sink phased.Sink, h phased.Hook) {
+	c.begin(sink, h)
+	c.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
+}

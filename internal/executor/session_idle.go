@@ -1,0 +1,4 @@
+package executor
+
+func (s *Session) beginIdle() {}
+func (s *Session) leaveIdle() {}

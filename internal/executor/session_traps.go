@@ -1,0 +1,99 @@
+package executor
+
+import (
+	"os"
+	"strings"
+
+	"phased/internal/phased"
+)
+
+// readTraps returns what trap -p prints, by signal: commands as they are quoted.
+func readTraps(text string) map[string]string {
+	traps := map[string]string{}
+	for {
+		_, rest, ok := strings.Cut(text, "trap -- '")
+		if !ok {
+			return traps
+		}
+		end := 0
+		for { // '\'' goes on
+			i := strings.IndexByte(rest[end:], '\'')
+			if i < 0 {
+				return traps
+			}
+			if end += i + 1; !strings.HasPrefix(rest[end:], `\''`) {
+				break
+			}
+			end += len(`\''`)
+		}
+		command := "'" + rest[:end]
+		name, more, _ := strings.Cut(strings.TrimPrefix(rest[end:], " "), "\n")
+		traps[name] = command
+		text = more
+	}
+}
+
+// arm sets the traps that tell where the hook fails, where that changes nothing
+// that the hook could see by accident: it has no ERR trap of its own, and does
+// not speak of any.
+func (s *Session) arm(h phased.Hook) string {
+	text := ""
+	if s.armed {
+		text = "'builtin' trap - ERR; "
+		s.armed = false
+		delete(s.traps, "ERR")
+	}
+	if s.Blind {
+		return text
+	}
+	if t := s.traps["EXIT"]; !strings.HasPrefix(t, quote(exitTrap)[:len("'{ __phased_exit")]) {
+		text += "'builtin' trap -- " + quote(exitTrap) + t + " EXIT; "
+	}
+	text += "__phased_failures=; "
+	if _, has := s.traps["ERR"]; has || strings.Contains(s.flags, "E") || s.speaksOfErr(h) {
+		return text
+	}
+	s.armed, s.run.armed = true, true
+	return text + "'builtin' trap -- " + quote(errTrap) + " ERR; 'builtin' set -E; "
+}
+
+// disarm takes the ERR trap away.
+func (s *Session) disarm() string {
+	if !s.armed {
+		return ""
+	}
+	s.armed = false
+	delete(s.traps, "ERR")
+	return "'builtin' trap - ERR; "
+}
+
+// speaksOfErr reports whether the text of the hook may have to do with ERR
+// traps. What cannot be read is left alone.
+func (s *Session) speaksOfErr(h phased.Hook) bool {
+	if s.localrc(h) {
+		return false
+	}
+	p, err := os.ReadFile(s.seen(string(h.Path)))
+	if err != nil {
+		return true
+	}
+	t := string(p)
+	if strings.Contains(t, "errtrace") || strings.Contains(t, "extdebug") {
+		return true
+	}
+	if strings.Contains(t, "ERR") && strings.Contains(t, "trap") {
+		return true
+	}
+	for rest := t; ; {
+		_, after, ok := strings.Cut(rest, "set -")
+		if !ok {
+			return false
+		}
+		letters, _, _ := strings.Cut(after, " ")
+		letters, _, _ = strings.Cut(letters, "\n")
+		if strings.Contains(letters, "E") {
+			return true
+		}
+		rest = after
+	}
+}
