@@ -11,7 +11,7 @@ import (
 const Mark = "[secret]"
 
 // Names are patterns of names whose values are secret: * stands for any
-// characters, and case does not matter.
+// characters, ? for one, and case does not matter.
 type Names []string
 
 // DefaultNames are the patterns that are always in force.
@@ -28,25 +28,24 @@ func (n Names) Match(name string) bool {
 	return slices.ContainsFunc(n, func(p string) bool { return match(strings.ToUpper(p), upper) })
 }
 
-// match matches a pattern whose only special character is *.
+// match matches a pattern in which * and ? are special. After a * it goes on
+// with the shortest text that will do, and comes back for a longer one.
 func match(pattern, name string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == name
-	}
-	name, ok := strings.CutPrefix(name, first)
-	if !ok {
-		return false
-	}
-	for {
-		part, next, more := strings.Cut(rest, "*")
-		if !more {
-			return strings.HasSuffix(name, part)
-		}
-		i := strings.Index(name, part)
-		if i < 0 {
+	p, n, star, from := 0, 0, -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, n
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
+			p++
+			n++
+		case star >= 0:
+			from++
+			p, n = star+1, from
+		default:
 			return false
 		}
-		name, rest = name[i+len(part):], next
 	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

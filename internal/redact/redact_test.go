@@ -23,8 +23,15 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q is secret: %v, want %v", name, !want, want)
 		}
 	}
-	if !redact.Names([]string{"a*b*c"}).Match("aXbYbZc") || redact.Names([]string{"a*bc*c"}).Match("abc") {
-		t.Error("patterns with several * do not match as they should")
+	for pattern, name := range map[string]string{"a*b*c": "aXbYbZc", "?_KEY": "a_KEY", "*": "", "**x": "x", "a*?": "ab", "K?Y*": "KEYS", "*aab": "aaab"} {
+		if !(redact.Names{pattern}).Match(name) {
+			t.Errorf("%s does not match %q", pattern, name)
+		}
+	}
+	for pattern, name := range map[string]string{"a*bc*c": "abc", "?_KEY": "_KEY", "": "x", "a*?": "a", "?": "ab", "*aab": "aba"} {
+		if (redact.Names{pattern}).Match(name) {
+			t.Errorf("%s matches %q", pattern, name)
+		}
 	}
 }
 
