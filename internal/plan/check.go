@@ -133,6 +133,8 @@ type finder struct {
 	phase string
 	file  phased.Text
 	found []Finding
+	// sourced: bash alone reads the file.
+	sourced bool
 }
 
 func (f *finder) add(code Code, s Severity, line int, message, cure string) {

@@ -68,7 +68,11 @@ func (c *checker) syntax(f *finder, content []byte, dialect string) {
 		}
 		f.add(CodeShellSyntax, s, w.line, w.message, cure)
 	}
-	if second != nil && len(first) == 0 {
+	switch {
+	case second == nil || len(first) > 0:
+	case f.sourced: // by bash, which has nothing against it
+		f.add(CodeShellSyntax, SeverityInfo, second.line, "only bash can read this, so that what the file leaves behind was not looked at: "+second.message, "none needed")
+	default:
 		f.add(CodeShellSyntax, SeverityWarning, second.line, second.message,
 			fmt.Sprintf("the %s here takes it, another one may not: write it in plain %s", dialect, dialect))
 	}

@@ -133,6 +133,7 @@ func (c *checker) sourcedText(f *finder, content []byte, whole bool) {
 		f.add(CodeShellSyntax, SeverityInfo, 0, "larger than 1 MiB: its syntax was not checked", "keep data out of the script")
 		return
 	}
+	f.sourced = true
 	c.syntax(f, content, "bash")
 }
 

@@ -34,6 +34,7 @@ func TestCheckSourcedText(t *testing.T) {
 		"other #!":            {content: "#!/usr/bin/python9\necho hello\n"},
 		"empty":               {content: ""},
 		"syntax":              {content: ":\nif true; then\n  echo )\nfi\n", stack: "shell-syntax:3"},
+		"bash alone reads it": {content: "declare -gA A\n: ${A[key.x y]}\nset +e\n", stack: "shell-syntax:2"},
 		"declare":             {content: ":\ndeclare -a x=(1)\n", stack: "local-declare:2"},
 		"typeset in if":       {content: "if true; then\n typeset x=1\nfi\n", stack: "local-declare:2"},
 		"declare -g":          {content: "declare -g x=1\ndeclare -ga y=(1)\ntypeset -g -A z\n"},
