@@ -136,12 +136,12 @@ func (s *Session) intoFrame(ctx context.Context, h phased.Hook) error {
 }
 
 // leaveLoop ends a loop of a frame.
-const leaveLoop = "[[ '' ]]"
+const leaveLoop = "__phased_leave=1"
 
 // openFrame calls the function in which hooks are sourced, and waits until its
 // loop does. A function of that name that the user has is his again within it.
 func (s *Session) openFrame(ctx context.Context, want frame) error {
-	if err := s.tellTop("{ { 'builtin' printf '%s\\0' 2 list; 'builtin' declare -f run_phase; 'builtin' printf '\\0'; } >|" + s.answers.path + "; }" + hidden + "\n"); err != nil {
+	if err := s.tellTop("{ { 'builtin' printf '%s\\0' 2 list; 'builtin' declare -f run_phase || (( 1 )); 'builtin' printf '\\0'; } >|" + s.answers.path + "; }" + hidden + "\n"); err != nil {
 		return err
 	}
 	r, err := s.await(ctx, saidList)

@@ -47,7 +47,7 @@ if { __phased_real; [[ $? != 7 ]]; } 2>/dev/null
 then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
 fi
 'builtin' set +evxuE
-__phased_flags=$3
+__phased_flags=$3 __phased_leave=
 'builtin' printf '%s\0' 4 "$1" "$2" "$3" >|ANSWERS
 }
 __phased_go() {
@@ -123,7 +123,7 @@ const (
 // loop is the loop of a frame: it says how the last hook ended, waits for the
 // word, and sources.
 func (s *Session) loop(source string) string {
-	return "while { " + s.tell(saidEnd, true) + "; " + s.readOn() + "; }" + hidden + "; do " + source + "; done; "
+	return "while { " + s.tell(saidEnd, true) + "; " + s.readOn() + ` && [[ ! ${__phased_leave-} ]]; }` + hidden + "; do " + source + "; done; "
 }
 
 // quoteWord makes one word of a shell out of any string without NUL, in

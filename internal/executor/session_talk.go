@@ -70,6 +70,13 @@ func (s *Session) listen(ctx context.Context, h phased.Hook, askAt time.Time, un
 	if answered, err := j.session.hear(); answered || err != nil {
 		return j, got, err
 	}
+	if answered, err := j.session.hear(); err != nil || answered { // it may have been said already
+		if err != nil {
+			s.over = true
+			return j, nil, j.abandon(err)
+		}
+		return j, got, nil
+	}
 	if err := j.wait(ctx); err != nil {
 		s.over = true
 		return j, nil, j.abandon(err)
