@@ -5,10 +5,10 @@
 __phased_install() {
     local __phased_text __phased_command=${PHASED:-phased}
     __phased_text=$(declare -F)
-    if [[ -z ${__phased_pid-} && ${__phased_text//__phased_install/} == *__phased_* ]]; then
+    if [[ ${__phased_text//__phased_in/} == *__phased_* ]]; then
         return 0
     fi
-    if [[ ${__phased_pid-} == "$BASHPID" && $(declare -f run_phase) == *__phased_tell* ]]; then
+    if [[ ${__phased_init_pid-} == "$BASHPID" && $(declare -f run_phase) == *__phased_init_tell* ]]; then
         return 0
     fi
     if ! type -P "$__phased_command" >/dev/null; then
