@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write what the scripts print into them"
 const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "drain-output" {
+	if len(os.Args) > 1 && (os.Args[1] == "drain-output" || os.Args[1] == "unstack") {
 		os.Exit(dispatch()) // started by this binary as phased, under no name
 	}
 	testscript.Main(m, map[string]func(){

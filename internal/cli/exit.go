@@ -41,7 +41,7 @@ func exitCodes() []exitCode {
 		{exitInternal, "internal", "phased itself could not go on: the record cannot be written or read, or a hook cannot be waited for", false},
 		{exitBusy, "busy", "another run of the same base goes on, or a dead run has left processes running", false},
 		{exitReboot, "waiting for a reboot", "", true},
-		{exitTrust, "refused for trust or signature", "", true},
+		{exitTrust, "refused for trust or signature", "what a run had saved for resuming could have been written by somebody else", false},
 		{exitGate, "aborted at a gate", "", true},
 		{exitTimeout, "timed out", "a hook, a phase or the run reached its time limit", false},
 		{exitSignal, "stopped by signal n", "phased was told to stop by signal n: 129 SIGHUP, 130 SIGINT, 143 SIGTERM", false},
@@ -71,8 +71,8 @@ func printExitCodes(w io.Writer) error {
 		fmt.Fprintf(&b, "%7s  %s\n", c.label(), wrap(c.text(), 70, "         "))
 	}
 	b.WriteString("\nOf several, the cause that stopped the run counts. What happens in the failure\n" +
-		"phase changes no exit code. os-refresh-config and dib-run-parts exit as their\n" +
-		"originals do; `phased show` has the cause.\n")
+		"phase changes no exit code. os-refresh-config, dib-run-parts, stack, unstack and\n" +
+		"clean exit as their originals do; `phased show` has the cause.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -54,10 +54,11 @@ phased plan stack --top-dir /opt/devstack`,
 
 // runPlan is `phased plan`.
 func runPlan(ctx context.Context, w *World, o *planOptions) error {
-	_, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
+	settings, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
 	if err != nil {
 		return err
 	}
+	p = shownPlan(settings, p)
 	s := w.style(false, o.places.again())
 	switch {
 	case o.explain != "":

@@ -172,7 +172,7 @@ func newSession(w *World, settings *config.Settings, p phased.Plan, private stri
 	return &executor.Session{
 		Config: p.Session, List: plan.ListSourced, Limit: settings.OutputLimit, CloseOthers: true, DrainCommand: drainCommand(),
 		Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
-		Private: private, Redact: redact.NewSet(append(redact.DefaultNames(), settings.Secrets...)),
+		Private: private, Redact: redact.NewSet(secretNames(settings)),
 	}
 }
 
@@ -190,7 +190,7 @@ func (j *session) output() executor.Output {
 
 // start returns the facts of run.started that the plan does not have.
 func (j *session) start() phased.RunStarted {
-	s := startFacts(j.w)
+	s := startFacts(j.w, j.settings, j.plan)
 	s.Parent, s.Resumes, s.Output = j.o.parent, j.resumes, string(j.output())
 	if j.resumes == "" {
 		s.From = j.restoredRun

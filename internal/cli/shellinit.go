@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"phased/internal/config"
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/proc"
@@ -108,7 +109,7 @@ func startRecorder(w *World, p *places) (string, error) {
 			f.Close()
 		}
 	}()
-	facts, err := json.Marshal(recorderFacts{id, dir, absoluteOrNone(p.config), shellStart(w), above})
+	facts, err := json.Marshal(recorderFacts{id, dir, absoluteOrNone(p.config), shellStart(w, s), above})
 	if err != nil {
 		return "", err
 	}
@@ -124,8 +125,8 @@ func absoluteOrNone(path string) string {
 
 // shellStart are the facts of run.started that this process knows: the recorder
 // has neither its environment nor its command line.
-func shellStart(w *World) phased.RunStarted {
-	s := (&job{w: w}).start()
+func shellStart(w *World, settings *config.Settings) phased.RunStarted {
+	s := (&job{w: w, settings: settings}).start()
 	s.Personality, s.Output = shellinit.Personality, "inherited"
 	return s
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"phased/internal/config"
 	"phased/internal/phased"
 	"phased/internal/proc"
 	"phased/internal/report"
@@ -20,18 +21,20 @@ func newID(now time.Time) string {
 
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
-	s := startFacts(j.w)
+	s := startFacts(j.w, j.settings, j.plan)
 	s.Parent, s.Resumes, s.Output = j.w.getenv("PHASED_RUN_ID"), j.resumes, "captured"
 	return s
 }
 
 // startFacts returns what run.started tells of this process.
-func startFacts(w *World) phased.RunStarted {
+func startFacts(w *World, settings *config.Settings, p phased.Plan) phased.RunStarted {
+	names := secretNames(settings)
 	s := phased.RunStarted{
 		Host: hostname(), BootID: proc.BootID(), Version: w.Version, Pid: os.Getpid(), UID: os.Geteuid(), SudoUser: w.getenv("SUDO_USER"),
+		Surroundings: withoutSecrets(names, p.Surroundings),
 	}
 	for _, a := range w.Argv {
-		s.Argv = append(s.Argv, phased.Text(a))
+		s.Argv = append(s.Argv, phased.Text(withoutSecret(names, a)))
 	}
 	if st, err := proc.Read(s.Pid); err == nil {
 		s.PidStart = st.Start

@@ -24,7 +24,8 @@ type Options struct {
 	// Kill is closed when phased is told to stop for the second time.
 	Kill <-chan struct{}
 	ID   string
-	// Start holds the facts of run.started that the plan does not have.
+	// Start holds the facts of run.started that the plan does not have, and its
+	// Surroundings where they are not to be recorded as they are (secrets).
 	Start phased.RunStarted
 	// HookEnv is added to every hook's environment by name of phase and hook;
 	// nil adds nothing.
@@ -117,7 +118,10 @@ func (r *run) close(ctx context.Context) error {
 func (r *run) start() phased.RunStarted {
 	s := r.o.Start
 	s.Lifecycle, s.Base, s.Roots, s.Settings = r.plan.Lifecycle, r.plan.Base, r.plan.Roots, r.plan.Settings
-	s.PlanDigest, s.Surroundings = r.plan.Digest, r.plan.Surroundings
+	s.PlanDigest = r.plan.Digest
+	if s.Surroundings.Env == nil {
+		s.Surroundings = r.plan.Surroundings
+	}
 	for _, p := range r.plan.Phases {
 		s.Phases = append(s.Phases, p.Name)
 		s.Hooks += len(p.Hooks())

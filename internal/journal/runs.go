@@ -291,7 +291,8 @@ var ErrAmbiguous = errors.New("ambiguous run")
 
 // Resolve returns the full id of "last", -1 (the same), -2 (the one before), a
 // full id, or a prefix that only one run has; upper and lower case are the same.
-func (s *Store) Resolve(_ context.Context, ref string) (string, error) {
+// The last runs are those that were not run inside of another.
+func (s *Store) Resolve(ctx context.Context, ref string) (string, error) {
 	ids, err := s.ids()
 	if err != nil {
 		return "", err
@@ -300,13 +301,10 @@ func (s *Store) Resolve(_ context.Context, ref string) (string, error) {
 		return "", fmt.Errorf("%w: %q; %s has no runs yet", phased.ErrNoRun, ref, s.dir)
 	}
 	if ref == "last" {
-		return ids[0], nil
+		ref = "-1"
 	}
 	if n, err := strconv.Atoi(ref); err == nil && strings.HasPrefix(ref, "-") {
-		if n < 0 && n >= -len(ids) {
-			return ids[-n-1], nil
-		}
-		return "", fmt.Errorf("%w: %s; there are %d, -1 is the last and -%d the first", phased.ErrNoRun, ref, len(ids), len(ids))
+		return s.nth(ctx, ids, -n, ref)
 	}
 	var found []string
 	for _, id := range ids {
@@ -329,4 +327,23 @@ func (s *Store) Resolve(_ context.Context, ref string) (string, error) {
 		list, rest = found[:most], fmt.Sprintf(" and %d more", len(found)-most)
 	}
 	return "", fmt.Errorf("%w: %q is the start of %d ids: %s%s; type more of it", ErrAmbiguous, ref, len(found), strings.Join(list, ", "), rest)
+}
+
+// nth returns the nth last run that was not run inside of another.
+func (s *Store) nth(ctx context.Context, ids []string, n int, ref string) (string, error) {
+	var l look
+	outer := 0
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		// A run that cannot be read is none of whose parent is known.
+		if sum, _ := s.summary(id, &l); sum.Parent != "" {
+			continue
+		}
+		if outer++; outer == n {
+			return id, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %s; there are %d, -1 is the last and -%d the first", phased.ErrNoRun, ref, outer, outer)
 }

@@ -142,14 +142,28 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", ref, got, err, want)
 		}
 	}
-	_, err := s.Resolve(t.Context(), "01")
+	// What was run inside of another run is not the last one.
+	inner := started("/x")
+	inner.Parent = "02X"
+	line, err := appendLine(nil, newScript("03X").next(inner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "03X", line)
+	if got, err := s.Resolve(t.Context(), "last"); err != nil || got != "02X" {
+		t.Errorf("last is %q, %v; want 02X, in which 03X was run", got, err)
+	}
+	if got, err := s.Resolve(t.Context(), "03X"); err != nil || got != "03X" {
+		t.Errorf("by its id: %q, %v", got, err)
+	}
+	_, err = s.Resolve(t.Context(), "01")
 	if !errors.Is(err, ErrAmbiguous) || !strings.HasSuffix(err.Error(), `"01" is the start of 4 ids: 01JABC, 01JABB, 01JAB, 01JAAA; type more of it`) {
 		t.Errorf("ambiguous: %v", err)
 	}
 	for _, id := range []string{"01K1", "01K2", "01K3"} {
 		put(t, s, id, nil)
 	}
-	if _, err = s.Resolve(t.Context(), "0"); err == nil || !strings.Contains(err.Error(), "8 ids: 02X, 01K3, 01K2, 01K1, 01JABC and 3 more") {
+	if _, err = s.Resolve(t.Context(), "0"); err == nil || !strings.Contains(err.Error(), "9 ids: 03X, 02X, 01K3, 01K2, 01K1 and 4 more") {
 		t.Errorf("ambiguous: %v", err)
 	}
 }

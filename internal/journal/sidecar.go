@@ -110,27 +110,25 @@ type sidecar struct {
 	told   time.Time      // last write
 }
 
-// readSidecar folds the sidecar of a run; nil where there is none.
-func (s *Store) readSidecar(id string) (*sidecar, error) {
+// readSidecar folds the sidecar of a run; false where there is none, or what is
+// there cannot be read: the run then ends without it.
+func (s *Store) readSidecar(id string) (*sidecar, bool) {
 	f, err := s.OpenSidecar(id)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
 	b, err := io.ReadAll(io.LimitReader(f, shellinit.MaxBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", f.Name(), err)
+		return nil, false
 	}
 	side := &sidecar{fold: shellinit.New(id, nil), told: info.ModTime()}
 	side.events = side.fold.Add(b)
-	return side, nil
+	return side, true
 }
 
 // goesOn reports whether the shell still lives, or may yet begin: then its
@@ -150,12 +148,8 @@ func (c *sidecar) goesOn() bool {
 // with: false says that there is no such thing to close. It is done also where
 // the shell goes on: then all is left as it is.
 func (s *Store) closeShell(f *os.File, r *reader, run *phased.Run, by string) (bool, error) {
-	c, err := s.readSidecar(run.ID)
-	if err != nil {
-		// What is there is no sidecar of ours: the run ends without it.
-		return false, nil
-	}
-	if c == nil {
+	c, ok := s.readSidecar(run.ID)
+	if !ok {
 		return false, nil
 	}
 	if c.goesOn() {

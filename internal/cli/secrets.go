@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"strings"
+
+	"phased/internal/config"
+	"phased/internal/phased"
+	"phased/internal/redact"
+)
+
+// secretNames returns the patterns of names whose values are on no record.
+func secretNames(s *config.Settings) redact.Names {
+	return append(redact.DefaultNames(), s.Secrets...)
+}
+
+// withoutSecrets returns the surroundings as they may be shown and recorded.
+func withoutSecrets(names redact.Names, s phased.Surroundings) phased.Surroundings {
+	env := make([]phased.Text, len(s.Env))
+	for i, e := range s.Env {
+		env[i] = phased.Text(withoutSecret(names, string(e)))
+	}
+	s.Env = env
+	return s
+}
+
+// withoutSecret hides the value of an assignment NAME=value, also where a flag
+// stands before it, if the name is that of a secret.
+func withoutSecret(names redact.Names, word string) string {
+	name, _, assigned := strings.Cut(word, "=")
+	if !assigned {
+		return word
+	}
+	if flag, ok := strings.CutPrefix(name, "--"); ok && flag == "env" {
+		return name + "=" + withoutSecret(names, word[len(name)+1:])
+	}
+	if !names.Match(name) {
+		return word
+	}
+	return name + "=" + redact.Mark
+}
+
+// shownPlan returns the plan as it may be shown.
+func shownPlan(s *config.Settings, p phased.Plan) phased.Plan {
+	names := secretNames(s)
+	p.Surroundings = withoutSecrets(names, p.Surroundings)
+	origins := make([]phased.Origin, len(p.Origins))
+	for i, o := range p.Origins {
+		if name, ok := strings.CutPrefix(o.Option, "environment."); ok && names.Match(name) {
+			o.Value = redact.Mark
+		}
+		origins[i] = o
+	}
+	p.Origins = origins
+	return p
+}
