@@ -26,17 +26,12 @@ type shellHost struct {
 
 func newShellHost(t *testing.T) *shellHost {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "phased-shell-")
-	if err != nil {
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	h := &shellHost{t, dir}
-	t.Cleanup(func() {
-		h.settled()
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(h.settled)
 	for _, d := range []string{"", "bin", "states", "top/extras.d"} {
 		if err := os.MkdirAll(h.path(d), 0o755); err != nil {
 			t.Fatal(err)

@@ -44,6 +44,7 @@ func (p *tape) shell(name, top string) *tape {
 func (p *tape) before(path string) *tape {
 	return p.add("before", append([]string{path}, calm()...)...)
 }
+
 func (p *tape) after(status string) *tape {
 	return p.add("after", append([]string{status}, calm()...)...)
 }

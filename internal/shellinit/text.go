@@ -25,12 +25,12 @@ func Text(o Options) string {
 	if o.Records != "" {
 		path = o.Records
 	}
-	leave := ""
+	var leave strings.Builder
 	for _, mode := range o.Leave {
-		leave += " && $mode != " + quote(mode)
+		leave.WriteString(" && $mode != " + quote(mode))
 	}
 	text := strings.ReplaceAll(uncomment(source), "@RECORDS@", quote(path))
-	text = strings.ReplaceAll(text, " @LEAVE@", leave)
+	text = strings.ReplaceAll(text, " @LEAVE@", leave.String())
 	if o.Records == "" {
 		text = strings.ReplaceAll(text, "@RECORDED@", "''")
 	}
