@@ -12,8 +12,16 @@ import (
 	"phased/internal/report"
 )
 
-// lock takes the run lock of the base.
+// lock takes the run lock of the base; nil where it takes part in that of the run
+// that it is inside of.
 func (j *job) lock(ctx context.Context) (*journal.Lock, error) {
+	outer, err := j.o.parentBase(ctx, j.store)
+	if err != nil {
+		return nil, err
+	}
+	if shared, err := j.o.share(ctx, j.store, j.base, outer); shared || err != nil {
+		return nil, err
+	}
 	wait := time.Duration(0)
 	if j.o.wait.value != nil {
 		wait = *j.o.wait.value

@@ -28,6 +28,7 @@ type runOptions struct {
 	orphans   string
 	json      bool
 	plain     bool
+	innerFlags
 }
 
 func (o *runOptions) addFlags(f *pflag.FlagSet) {
@@ -39,6 +40,7 @@ func (o *runOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "print the events as JSON lines")
 	f.BoolVar(&o.plain, "plain", false, "print plain lines also on a terminal")
 	o.places.addFlags(f)
+	o.innerFlags.addFlags(f)
 }
 
 func newRun(w *World) *cobra.Command {
@@ -104,8 +106,10 @@ func (j *job) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := j.alone(ctx); err != nil {
-		return errors.Join(err, lock.Unlock())
+	if lock != nil {
+		if err := j.alone(ctx); err != nil {
+			return errors.Join(err, lock.Unlock())
+		}
 	}
 	<-j.stop.ready
 	run, err := j.run(ctx, lock)
@@ -128,6 +132,9 @@ func (j *job) talk(format string, args ...any) {
 // prepare makes the plan and opens the record. Nothing was started when it
 // fails.
 func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
+	if err := o.innerFlags.check(); err != nil {
+		return nil, err
+	}
 	o.fetch = true
 	s, p, err := o.makePlan(ctx, w, &o.places, &o.limitFlags, o.lifecycle)
 	if err != nil {
@@ -149,7 +156,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 		return nil, cannotRecord(err)
 	}
 	j := &job{w: w, o: o, settings: s, plan: p, store: store, base: string(p.Base), again: o.places.again()}
-	j.id = newID(time.Now())
+	j.id = orText(o.id, newID(time.Now()))
 	return j, nil
 }
 
@@ -205,9 +212,7 @@ func (j *job) executor() (engine.Executor, error) {
 	s := newSession(j.w, j.settings, j.plan, private)
 	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
 	s.Restore, s.RestoredRun = j.restore, j.resumes
-	calls := &stackOptions{places: j.o.places}
-	called := &session{w: j.w, o: calls, settings: j.settings, plan: j.plan, store: j.store, id: j.id}
-	s.Call = called.command
+	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	return &executor.Mixed{Process: process, Session: s}, nil
 }
 

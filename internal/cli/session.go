@@ -116,11 +116,12 @@ func (j *session) lock(ctx context.Context, stop *stopper) (unlock func() error,
 		return none, nil
 	}
 	base := string(j.plan.Base)
-	if j.o.parent != "" {
-		if err := j.store.ShareLock(ctx, base, j.o.parent); err != nil {
-			return nil, &failure{exitBusy, err}
-		}
-		return none, nil
+	outer, err := j.o.parentBase(ctx, j.store)
+	if err != nil {
+		return nil, err
+	}
+	if shared, err := j.o.share(ctx, j.store, base, outer); shared || err != nil {
+		return none, err
 	}
 	one := &job{
 		w: j.w, o: &runOptions{places: j.o.places, wait: j.o.wait, orphans: j.settings.Orphans}, settings: j.settings, plan: j.plan,
@@ -158,7 +159,7 @@ func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error
 	s := newSession(j.w, j.settings, j.plan, private)
 	s.Output, s.ForwardSignal = j.output(), true
 	s.Restore, s.RestoredRun = j.restore, j.restoredRun
-	s.Call = j.command
+	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	o.Executor = s
 	run, err := engine.Run(ctx, j.plan, o)
 	if close != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,8 +29,7 @@ type stackOptions struct {
 	only      string
 	hook      string
 	from      string
-	parent    string // of a run that is run inside of another: its id
-	id        string // the id that the parent gave it
+	innerFlags
 }
 
 func (o *stackOptions) addFlags(f *pflag.FlagSet) {
@@ -45,11 +43,7 @@ func (o *stackOptions) addFlags(f *pflag.FlagSet) {
 	f.Lookup("wait").NoOptDefVal = "100000d" // 273 years
 	o.limitFlags.addFlags(f)
 	o.places.addFlags(f)
-	f.StringVar(&o.parent, "parent", "", "`RUN` that this one is run inside of, and whose lock it shares")
-	f.StringVar(&o.id, "id", "", "`ID` that the parent gave this run")
-	for _, name := range []string{"parent", "id"} {
-		_ = f.MarkHidden(name) // it exists
-	}
+	o.innerFlags.addFlags(f)
 }
 
 const stackLong = `Sources the scripts of DIR/extras.d that end with .sh into one bash, at the hook
@@ -99,6 +93,9 @@ func runStack(ctx context.Context, w *World, o *stackOptions) error {
 	if o.only == "" && (o.hook != "" || o.from != "") {
 		return invalid("%s: --hook and --from need --only POINT", o.lifecycle)
 	}
+	if err := o.innerFlags.check(); err != nil {
+		return err
+	}
 	s, err := o.places.settings()
 	if err != nil {
 		return err
@@ -107,10 +104,7 @@ func runStack(ctx context.Context, w *World, o *stackOptions) error {
 	if err != nil {
 		return err
 	}
-	j := &session{w: w, o: o, settings: s, plan: p, id: newID(time.Now())}
-	if o.id != "" {
-		j.id = o.id
-	}
+	j := &session{w: w, o: o, settings: s, plan: p, id: orText(o.id, newID(time.Now()))}
 	if o.only != "" {
 		if j.skip, err = plan.Only(p, o.only, phased.Text(o.hook)); err != nil {
 			return &failure{exitInvalid, err}
@@ -184,20 +178,4 @@ func (j *session) startFrom(ctx context.Context) error {
 		}
 	}
 	return invalid("run %s has no saved variable space: one is kept while a run can be resumed, or with `resume: keep` in the settings", r.ID)
-}
-
-// command returns the command line of a lifecycle that the session calls. The
-// program is named by the kernel's link to it: the file may be another by now.
-func (j *session) command(h phased.Hook) []string {
-	argv := []string{fmt.Sprintf("/proc/%d/exe", os.Getpid()), string(h.Name), "--top-dir", string(j.plan.Session.TopDir), "--parent", j.id, "--id", h.Run}
-	if j.plan.Session.Conf != "" {
-		argv = append(argv, "--local-conf", string(j.plan.Session.Conf))
-	}
-	if j.o.places.config != "" {
-		argv = append(argv, "--config", absolute(j.o.places.config))
-	}
-	if j.store != nil {
-		argv = append(argv, "--state-dir", j.store.Dir())
-	}
-	return argv
 }

@@ -22,7 +22,7 @@ func newID(now time.Time) string {
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
 	s := startFacts(j.w, j.settings, j.plan)
-	s.Parent, s.Resumes, s.Output = j.w.getenv("PHASED_RUN_ID"), j.resumes, "captured"
+	s.Parent, s.Resumes, s.Output = orText(j.o.parent, j.w.getenv("PHASED_RUN_ID")), j.resumes, "captured"
 	return s
 }
 

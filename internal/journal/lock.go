@@ -37,7 +37,8 @@ func (b *Busy) Error() string {
 }
 
 // Lock is the run lock of a base directory. The kernel gives it back when the
-// process ends, however that happens; hooks do not inherit it.
+// process ends, however that happens; hooks do not inherit it. A nil Lock is a
+// share of another's: see ShareLock.
 type Lock struct {
 	mu   sync.Mutex
 	file *os.File
@@ -170,6 +171,9 @@ func (l *Lock) longer(n int) bool {
 
 // SetRun says which run the lock is held for.
 func (l *Lock) SetRun(id string) error {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
@@ -182,6 +186,9 @@ func (l *Lock) SetRun(id string) error {
 // Unlock gives the lock back. The file stays: to remove it would let two
 // holders in.
 func (l *Lock) Unlock() error {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {

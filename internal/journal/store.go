@@ -222,6 +222,9 @@ func (s *Store) writable() error {
 	return nil
 }
 
+// IsID reports whether a text can be the id of a run.
+func IsID(id string) bool { return validID(id) }
+
 // validID keeps ids to what is safe in a file name.
 func validID(id string) bool {
 	if id == "" || len(id) > 64 || id[0] == '-' {
