@@ -67,6 +67,7 @@ type Session struct {
 	heard   hearing
 	dir     string // of private files
 	ownDir  bool
+	failed  string // that takes the variables when something fails
 
 	pid   int // 0: not started
 	pidfd int
@@ -165,6 +166,10 @@ func (s *Session) begin(ctx context.Context) error {
 		if failed, err = s.privateFile("failed", nil); err != nil {
 			return err
 		}
+		s.failed = failed
+	}
+	if err := s.spaces.makeNext(s); err != nil {
+		return err
 	}
 	if err := s.startBash(); err != nil {
 		return err

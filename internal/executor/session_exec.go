@@ -24,6 +24,7 @@ type sourcing struct {
 	probed   bool
 	inPipe   int
 	unread   int
+	framed   bool // in a frame
 }
 
 // Exec lets the shell source the hook. Where the context has ended, or Kill is
@@ -95,7 +96,7 @@ func (s *Session) seen(path string) string {
 
 // source sources one hook, or calls one lifecycle.
 func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, error) {
-	s.run = &sourcing{hook: h, scope: s.phase.Scope, flags: s.flags}
+	s.run = &sourcing{hook: h, scope: s.phase.Scope, flags: s.flags, framed: s.frame != noFrame}
 	text, err := s.text(h)
 	if err != nil {
 		return phased.Result{}, err
@@ -147,15 +148,17 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	}
 	if s.over {
 		s.frame = noFrame
-		s.p.cap.drain()
-	} else {
-		s.p.cap.drain()
 	}
+	s.p.cap.drain()
 	s.p.cap.flush()
 	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
 	s.p.cap.after(s.setup.Sink, run.hook)
 	s.explain(run, &r, j)
-	if !s.over {
+	switch {
+	case s.over:
+	case s.frame == noFrame && run.framed:
+		return r, s.spaces.left(ctx, s)
+	default:
 		s.spaces.taken(s, run.hook)
 	}
 	return r, nil
@@ -163,11 +166,7 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 
 // took takes what the shell has said of itself with the end of a hook.
 func (s *Session) took(r record) {
-	flags := r.field(1)
-	if s.armed {
-		flags = strings.ReplaceAll(flags, "E", "")
-	}
-	s.flags = flags
+	s.flags = r.field(1)
 	s.traps = readTraps(r.field(2))
 	s.armed = strings.HasPrefix(s.traps["ERR"], "'{ __phased_err")
 }
@@ -236,6 +235,9 @@ func (s *Session) before(h phased.Hook) (string, error) {
 			return "", err
 		}
 		b.WriteString(s.pluginFunctions())
+	}
+	if s.dumps() {
+		b.WriteString("__phased_hook=" + quoteWord(string(h.Name)) + "; ")
 	}
 	b.WriteString(s.arm(h))
 	b.WriteString(s.restoreFlags())

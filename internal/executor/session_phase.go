@@ -161,7 +161,7 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 		}
 		b.WriteString(s.loop(`source "$dir"/` + quoteWord("devstack/"+s.phase.Plugins) + args))
 	}
-	b.WriteString(s.tell(saidLeft, true) + "; }; run_phase")
+	b.WriteString("{ __phased_tell " + saidLeft + ` "$?" "$-" "$_"; { 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|` + s.answers.path + "; }" + hidden + "; }; run_phase")
 	for _, a := range s.phase.Args {
 		b.WriteString(" " + quoteWord(string(a)))
 	}
@@ -180,7 +180,11 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 			return errLong
 		}
 	}
-	return s.tellFrame(ctx, restored+"; "+s.localsText()+"{ "+s.readOn()+"; }", "")
+	locals, err := s.localsText()
+	if err != nil {
+		return err
+	}
+	return s.tellFrame(ctx, restored+"; "+locals+"{ "+s.readOn()+"; }", "")
 }
 
 // tellTop gives the shell a line for its top level, where no trap of ours may

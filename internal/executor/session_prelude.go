@@ -47,8 +47,8 @@ if { __phased_real; [[ $? != 7 ]]; } 2>/dev/null
 then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
 fi
 'builtin' set +evxuE
-__phased_flags=$3 __phased_leave=
-'builtin' printf '%s\0' 4 "$1" "$2" "$3" >|ANSWERS
+__phased_flags=${3//"${__phased_e:-@}"} __phased_leave=
+'builtin' printf '%s\0' 4 "$1" "$2" "$__phased_flags" >|ANSWERS
 }
 __phased_go() {
 'builtin' read -r -N "$1" __phased_text <SCRIPT
@@ -69,9 +69,7 @@ __phased_exit() { __phased_fail exit "$1" "$2" "$3"; 'builtin' return "$1"; }
 __phased_call() { __phased_fail call "$1" "$2" "exit${3:+ $3}"; 'builtin' return "$1"; }
 `
 	t := text
-	if failed != "" && !s.Config.Posix {
-		t += `exit() { { __phased_call "$?" "$-" "$*" && [[ 1 ]]; } 2>/dev/null; 'builtin' exit "$@"; }` + "\n"
-	}
+	t += s.exitFunction() + "\n"
 	if s.dumps() {
 		t += space.DumpFunction
 	}
@@ -81,6 +79,15 @@ __phased_call() { __phased_fail call "$1" "$2" "exit${3:+ $3}"; 'builtin' return
 	t += s.regime()
 	t += `__phased_say ready "$BASH_VERSION" "$__phased_flags"` + "\n"
 	return strings.NewReplacer("ANSWERS", s.answers.path, "SCRIPT", s.script.path, "FAILED", failed).Replace(t)
+}
+
+// exitFunction tells where exit is called. In POSIX mode no function can have
+// that name.
+func (s *Session) exitFunction() string {
+	if s.Blind || s.Config.Posix {
+		return ""
+	}
+	return `'builtin' declare -F exit >|/dev/null || exit() { { __phased_call "$?" "$-" "$*" && [[ 1 ]]; } 2>/dev/null; 'builtin' exit "$@"; }; `
 }
 
 // regime is the state that the lifecycle asks for, but for the options.

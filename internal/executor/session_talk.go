@@ -119,7 +119,7 @@ func (s *Session) note(r record) {
 	}
 	switch r.what() {
 	case saidErr, saidExit, saidCall:
-		if f, ok := readFailure(r); ok {
+		if f, ok := s.readFailure(r); ok {
 			s.run.failures = append(s.run.failures, f)
 		}
 	}

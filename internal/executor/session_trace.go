@@ -1,7 +1,13 @@
 package executor
 
 import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
 	"strconv"
+	"strings"
+	"time"
 
 	"phased/internal/phased"
 )
@@ -12,29 +18,294 @@ type failure struct {
 	status  int
 	flags   string
 	command string
-	frames  []phased.Frame // innermost first, without phased's own
+	frames  []phased.Frame // innermost first, without phased's own; none: the sourcing itself failed
 }
 
-// readFailure reads what __phased_fail says.
-func readFailure(r record) (failure, bool) {
+func (f failure) fatal() bool { return f.what == saidErr && strings.Contains(f.flags, "e") }
+
+// readFailure reads what __phased_fail says. Frames of the session's own script
+// are left out.
+func (s *Session) readFailure(r record) (failure, bool) {
 	status, ok := index(r.field(0), 256)
 	n, err := strconv.Atoi(r.field(3))
 	if !ok || err != nil || n < 2 || len(r) != 5+3*n {
 		return failure{}, false
 	}
 	f := failure{what: r.what(), status: status, flags: r.field(1), command: r.field(2)}
-	for i := range n {
-		line := 0
-		if i > 0 {
-			line, _ = strconv.Atoi(r.field(4 + 2*n + i - 1))
+	skip := 2 // __phased_fail and the function that the trap calls
+	if f.what == saidCall {
+		skip = 3
+	}
+	for i := skip; i < n; i++ {
+		frame := phased.Frame{Function: phased.Text(r.field(4 + i)), File: phased.Text(r.field(4 + n + i))}
+		if string(frame.File) == s.script.path {
+			break
 		}
-		f.frames = append(f.frames, phased.Frame{Function: phased.Text(r.field(4 + i)), File: phased.Text(r.field(4 + n + i)), Line: line})
+		frame.Line, _ = strconv.Atoi(r.field(4 + 2*n + i - 1))
+		if s.run != nil && s.phase.Localrc && string(frame.File) == s.localrcPath() {
+			frame.File = s.Config.Conf
+		}
+		f.frames = append(f.frames, frame)
 	}
 	return f, true
 }
 
-// explain says where the hook failed.
+// explain says where the hook failed, and what failed that nobody minded.
 func (s *Session) explain(run *sourcing, r *phased.Result, j *job) {
+	if s.Blind || s.phase.Calls != "" {
+		return
+	}
+	ignored, first := ignored(run.failures, r.Ended)
+	if !r.OK() || r.Ended {
+		t := s.trace(run, r, j)
+		if t.How == howExit && r.OK() {
+			s.earlyExit(run, t)
+		} else if !r.OK() {
+			t.Ignored = ignored
+			if ignored > 0 && !r.Ended && sameFrames(first.frames, t.Stack) {
+				t.Ignored--
+			}
+			s.quoteSource(t)
+			s.lineVariables(t)
+			r.Trace = t
+		}
+	}
+	if ignored > 0 && !r.Ended && !strings.Contains(run.flags, "e") {
+		s.tellIgnored(run, ignored, first)
+	}
+}
+
+func sameFrames(a, b []phased.Frame) bool {
+	return len(a) > 0 && len(b) > 0 && a[0] == b[0]
+}
+
+// ignored counts the failures of commands after which the shell went on, each
+// once: a failure that goes up through the functions that called it is one.
+func ignored(all []failure, ended bool) (n int, first failure) {
+	var last failure
+	for i, f := range all {
+		if f.what != saidErr || len(f.frames) == 0 || ended && f.fatal() && i >= len(all)-2 {
+			last = f
+			continue
+		}
+		passed := false
+		for k := range last.frames {
+			passed = passed || k > 0 && last.frames[k] == f.frames[0] && len(last.frames)-k == len(f.frames)
+		}
+		last = f
+		if passed {
+			continue
+		}
+		if n++; n == 1 {
+			first = f
+		}
+	}
+	return n, first
+}
+
+// trace is where the hook ended or failed.
+func (s *Session) trace(run *sourcing, r *phased.Result, j *job) *phased.Trace {
+	var err, call, exit *failure
+	for i := range run.failures {
+		switch f := &run.failures[i]; f.what {
+		case saidErr:
+			err = f
+		case saidCall:
+			call = f
+		case saidExit:
+			exit = f
+		}
+	}
+	at := func(how string, f *failure) *phased.Trace {
+		t := &phased.Trace{How: how, Command: phased.Text(f.command), Stack: f.frames}
+		if len(f.frames) > 0 {
+			t.File, t.Line = f.frames[0].File, f.frames[0].Line
+		}
+		return t
+	}
+	switch {
+	case r.Ended && (r.Cause == phased.CauseSignal || j.ending != nil):
+		if exit != nil {
+			return s.search(at(howSignal, exit))
+		}
+		return &phased.Trace{How: howSignal, File: run.hook.Path}
+	case r.Ended && call != nil:
+		return at(howExit, call)
+	case r.Ended && err != nil && err.fatal() && len(err.frames) > 0:
+		return at(howCommand, err)
+	case r.Ended && err != nil && err.fatal(), !r.Ended:
+		return s.returned(run, r)
+	case r.Ended && exit != nil:
+		how := howExit
+		if strings.Contains(exit.flags, "u") && !strings.HasPrefix(exit.command, "exit") || strings.Contains(exit.command, ":?") || strings.Contains(exit.command, "?") {
+			how = howUnset
+		}
+		return s.search(at(how, exit))
+	}
+	t := &phased.Trace{How: howExec, File: run.hook.Path}
+	t.Line, t.Command = onlyLine(s.lines(run.hook.Path), "exec")
+	return t
+}
+
+// returned is where a hook ended whose status is that of the file as a whole: a
+// return, its last command, or an error of syntax.
+func (s *Session) returned(run *sourcing, r *phased.Result) *phased.Trace {
+	path := run.hook.Path
+	if r.Status == 2 || r.Status == 1 {
+		if line, message := s.syntax(path); line > 0 {
+			return &phased.Trace{How: howSyntax, File: path, Line: line, Command: phased.Text(message)}
+		}
+	}
+	lines := s.lines(path)
+	if n := len(run.failures); n > 1 {
+		f := run.failures[n-2]
+		if f.what == saidErr && f.status == r.Status && len(f.frames) == 1 && f.frames[0].File == path && f.frames[0].Line >= lastStatement(lines) {
+			return &phased.Trace{How: howCommand, File: path, Line: f.frames[0].Line, Command: phased.Text(f.command), Stack: f.frames}
+		}
+	}
+	t := &phased.Trace{How: howReturn, File: path}
+	if t.Line, t.Command = onlyLine(lines, "return "+strconv.Itoa(r.Status)); t.Line == 0 {
+		t.Line, t.Command = onlyLine(lines, "return")
+	}
+	if t.Line == 0 && !strings.Contains(strings.Join(lines, "\n"), "return") {
+		t.How, t.Line = howCommand, lastStatement(lines)
+		if t.Line > 0 {
+			t.Command = phased.Text(strings.TrimSpace(lines[t.Line-1]))
+		}
+	}
+	if t.Line > 0 {
+		t.Stack = []phased.Frame{{Function: "source", File: path, Line: t.Line}}
+	}
+	return t
+}
+
+// lines returns the lines of a file that was sourced.
+func (s *Session) lines(path phased.Text) []string {
+	p, err := os.ReadFile(s.seen(string(path)))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(p), "\n"), "\n")
+}
+
+// lastStatement returns the number of the last line that is more than a comment.
+func lastStatement(lines []string) int {
+	for i := len(lines); i > 0; i-- {
+		if l := strings.TrimSpace(lines[i-1]); l != "" && l[0] != '#' {
+			return i
+		}
+	}
+	return 0
+}
+
+// onlyLine returns the one line that has the words, outside of comments; 0 where
+// there are none or several.
+func onlyLine(lines []string, words string) (int, phased.Text) {
+	found, text := 0, ""
+	for i, l := range lines {
+		if l = strings.TrimSpace(l); l == "" || l[0] == '#' || !hasWords(l, words) {
+			continue
+		}
+		if found > 0 {
+			return 0, ""
+		}
+		found, text = i+1, l
+	}
+	return found, phased.Text(text)
+}
+
+// hasWords reports whether the line has the words, not as a part of others.
+func hasWords(line, words string) bool {
+	for at := 0; ; {
+		i := strings.Index(line[at:], words)
+		if i < 0 {
+			return false
+		}
+		at += i
+		end := at + len(words)
+		if (at == 0 || !isWord(line[at-1])) && (end == len(line) || !isWord(line[end])) {
+			return true
+		}
+		at++
+	}
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
+
+// search finds the line of the innermost frame, which bash does not know any
+// more in its EXIT trap, by the text of the command.
+func (s *Session) search(t *phased.Trace) *phased.Trace {
+	t.Line = 0
+	if len(t.Stack) == 0 {
+		return t
+	}
+	words := strings.Fields(firstLine(string(t.Command)))
+	var found []int
+	for i, l := range s.lines(t.File) {
+		if f := strings.Fields(l); len(words) > 0 && strings.Contains(strings.Join(f, " "), strings.Join(words, " ")) && !strings.HasPrefix(strings.TrimSpace(l), "#") {
+			found = append(found, i+1)
+		}
+	}
+	if len(found) == 1 {
+		t.Line = found[0]
+	}
+	t.Stack[0].Line = t.Line
+	return t
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// syntax asks bash whether it can read the file, and returns the line at which it
+// cannot.
+func (s *Session) syntax(path phased.Text) (line int, message string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	bash := s.Bash
+	if bash == "" {
+		bash = shell
+	}
+	c := exec.CommandContext(ctx, bash, "-O", "extglob", "-n", s.seen(string(path)))
+	c.Env = []string{"LC_ALL=C"}
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	if c.Run() == nil {
+		return 0, ""
+	}
+	for l := range strings.Lines(errs.String()) {
+		_, rest, ok := strings.Cut(l, ": line ")
+		number, message, ok2 := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); ok && ok2 && err == nil {
+			return n, strings.TrimSpace(message)
+		}
+	}
+	return 0, ""
+}
+
+// earlyExit warns of a hook that ended the run half-way, with status 0.
+func (s *Session) earlyExit(run *sourcing, t *phased.Trace) {
+	message := "ended the run half-way with status 0"
+	if t.Line > 0 {
+		message += ", at " + string(t.File) + ":" + strconv.Itoa(t.Line)
+	}
+	s.setup.Sink.Tell(phased.HookWarning{Phase: run.hook.Phase, Hook: run.hook.Name, Code: phased.WarnExitEarly, Message: message, File: t.File, Line: t.Line})
+}
+
+func (s *Session) tellIgnored(run *sourcing, n int, first failure) {
+	message := strconv.Itoa(n) + " commands failed, first at "
+	if n == 1 {
+		message = "a command failed, at "
+	}
+	at := first.frames[0]
+	message += string(at.File) + ":" + strconv.Itoa(at.Line) + ": " + firstLine(first.command)
+	if s.Redact != nil {
+		message = s.Redact.Clean(message)
+	}
+	s.setup.Sink.Tell(phased.HookWarning{Phase: run.hook.Phase, Hook: run.hook.Name, Code: phased.WarnIgnored, Message: message, File: at.File, Line: at.Line})
 }
 
 // warn tells of something about a hook that surprises.

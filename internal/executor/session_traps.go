@@ -39,7 +39,7 @@ func readTraps(text string) map[string]string {
 func (s *Session) arm(h phased.Hook) string {
 	text := ""
 	if s.armed {
-		text = "'builtin' trap - ERR; "
+		text = disarmed
 		s.armed = false
 		delete(s.traps, "ERR")
 	}
@@ -54,7 +54,7 @@ func (s *Session) arm(h phased.Hook) string {
 		return text
 	}
 	s.armed, s.run.armed = true, true
-	return text + "'builtin' trap -- " + quote(errTrap) + " ERR; 'builtin' set -E; "
+	return text + "'builtin' trap -- " + quote(errTrap) + " ERR; __phased_e=E; 'builtin' set -E; "
 }
 
 // disarm takes the ERR trap away.
@@ -64,8 +64,10 @@ func (s *Session) disarm() string {
 	}
 	s.armed = false
 	delete(s.traps, "ERR")
-	return "'builtin' trap - ERR; "
+	return disarmed
 }
+
+const disarmed = "'builtin' trap - ERR; __phased_e=; "
 
 // speaksOfErr reports whether the text of the hook may have to do with ERR
 // traps. What cannot be read is left alone.
