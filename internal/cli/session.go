@@ -170,10 +170,16 @@ func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error
 
 // newSession is the executor of sourced hooks for a plan.
 func newSession(w *World, settings *config.Settings, p phased.Plan, private string) *executor.Session {
+	secrets := redact.NewSet(secretNames(settings))
+	// The output of the localrc shows its secrets (set -x) before a look at the
+	// variable space can tell them.
+	for _, a := range devstack.Assigned(p.Session.Localrc, w.Environ) {
+		secrets.Learn(a.Name, a.Value)
+	}
 	return &executor.Session{
 		Config: p.Session, List: plan.ListSourced, Limit: settings.OutputLimit, CloseOthers: true, DrainCommand: drainCommand(),
 		Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
-		Private: private, Redact: redact.NewSet(secretNames(settings)),
+		Private: private, Redact: secrets,
 	}
 }
 

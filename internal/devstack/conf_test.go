@@ -307,3 +307,22 @@ func TestBashAloneReadsIt(t *testing.T) {
 		t.Errorf("got %+v, want the text as it is and a warning for line 3", c)
 	}
 }
+
+// TestAssigned: what a secret may become is known before bash runs.
+func TestAssigned(t *testing.T) {
+	got := Assigned("A_TOKEN=one\nexport B_TOKEN=\"$A_TOKEN-two\"\nC=$(date)\nC+=x\nif x; then A_TOKEN='th ree'; fi\n"+
+		"f() { local D_TOKEN=four; }\nE_TOKENS=(five 'six 7')\nA_TOKEN+=more\nG_TOKEN=a\nG_TOKEN+=b\nH_TOKEN=$HOME run\n", []string{"HOME=/home"})
+	want := map[Assignment]bool{
+		{"A_TOKEN", "one"}: true, {"B_TOKEN", "one-two"}: true, {"A_TOKEN", "th ree"}: true, {"D_TOKEN", "four"}: true, {"E_TOKENS", "five"}: true,
+		{"E_TOKENS", "six 7"}: true, {"G_TOKEN", "a"}: true, {"G_TOKEN", "ab"}: true, {"H_TOKEN", "/home"}: true,
+	}
+	for _, a := range got {
+		delete(want, a)
+		if a.Name == "C" && a.Value != "x" {
+			t.Errorf("%+v cannot be known", a)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %v, of %v", want, got)
+	}
+}

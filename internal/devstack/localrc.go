@@ -15,9 +15,21 @@ import (
 type reader struct {
 	file     string
 	vars     map[string]variable
+	assigned []Assignment
 	plugins  []phased.Plugin
 	warnings []Warning
 	errs     Errors
+}
+
+// Assignment is one assignment of a localrc whose value is known by reading.
+type Assignment struct{ Name, Value string }
+
+// Assigned returns what a localrc may assign, in conditions and functions too, as
+// far as reading can know it: so that a secret is known before bash sets it.
+func Assigned(localrc phased.Text, environ []string) []Assignment {
+	r := newReader("", Options{Environ: environ})
+	r.read(string(localrc))
+	return r.assigned
 }
 
 // variable is a shell variable as far as reading can know it.
@@ -133,6 +145,14 @@ func (r *reader) call(c *syntax.CallExpr) {
 		}
 		return
 	}
+	for _, a := range c.Assigns { // of this command alone
+		was, set := r.vars[a.Name.Value]
+		if r.inside(a); set {
+			r.vars[a.Name.Value] = was
+		} else {
+			delete(r.vars, a.Name.Value)
+		}
+	}
 	name, _, _ := r.word(c.Args[0], argument)
 	switch name {
 	case enablePlugin:
@@ -180,6 +200,9 @@ func (r *reader) assign(a *syntax.Assign) {
 	}
 	r.inside(a)
 	r.vars[a.Name.Value] = v
+	if v.why == "" {
+		r.assigned = append(r.assigned, Assignment{a.Name.Value, v.text})
+	}
 }
 
 // inside walks through what cannot be followed: variables that it sets are
@@ -189,6 +212,7 @@ func (r *reader) inside(n syntax.Node) {
 		switch n := n.(type) {
 		case *syntax.Assign:
 			if n.Name != nil && !n.Naked {
+				r.note(n)
 				r.unknown(n.Name.Value, n.Pos())
 			}
 		case *syntax.WordIter:
@@ -200,6 +224,24 @@ func (r *reader) inside(n syntax.Node) {
 		}
 		return true
 	})
+}
+
+// note keeps what an assignment assigns, where that is known.
+func (r *reader) note(a *syntax.Assign) {
+	words := []*syntax.Word{a.Value}
+	if a.Array != nil {
+		for _, e := range a.Array.Elems {
+			words = append(words, e.Value)
+		}
+	}
+	for _, w := range words {
+		if w == nil {
+			continue
+		}
+		if text, _, why := r.word(w, value); why == "" {
+			r.assigned = append(r.assigned, Assignment{a.Name.Value, text})
+		}
+	}
 }
 
 func (r *reader) unknown(name string, at syntax.Pos) {
