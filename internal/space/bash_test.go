@@ -2,6 +2,7 @@ package space_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,9 @@ func shell(t testing.TB, script string, env ...string) string {
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "bash", file)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", file)
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/"}, env...)
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
@@ -58,3 +61,9 @@ func take(t testing.TB, script string, env ...string) *space.Space {
 	}
 	return s
 }
+
+// nothing is a redactor that knows no secrets.
+type nothing struct{}
+
+func (nothing) Secret(string) bool       { return false }
+func (nothing) Clean(text string) string { return text }

@@ -151,7 +151,7 @@ func (d *differ) traps() {
 	if d.was.Frame != d.is.Frame || !d.was.TrapsKnown || !d.is.TrapsKnown {
 		was, is = maps.Clone(was), maps.Clone(is)
 		for _, n := range framed() {
-			if _, set := is[n]; !set || !d.is.TrapsKnown || was[n] == is[n] || d.is.Outer[n] == is[n] {
+			if _, set := is[n]; !set || !d.is.TrapsKnown || same(was, is, n) || same(d.is.Outer, is, n) {
 				delete(was, n)
 				delete(is, n)
 			}

@@ -15,7 +15,8 @@ import "strings"
 //
 // A function sees neither the local variables of the one that calls it nor, as
 // a rule, the traps ERR, DEBUG and RETURN: see Snapshot.
-const DumpFunction = `__phased_dump() {
+const DumpFunction = `__phased_no() { (( 0 )); }
+__phased_dump() {
 __phased_f=${4:-$-}
 if [[ $- == *T* ]]
 then 'builtin' set +T; '__phased_write' "$@"; 'builtin' set -T
@@ -27,7 +28,9 @@ __phased_b=
 'builtin' eval '__phased_b=${FUNCNAME[0]-}' >|/dev/null 2>&1
 if [[ $__phased_b == __phased_write ]]
 then __phased_b=builtin
-else __phased_b=command
+else
+__phased_b=__phased_no
+'command' eval '__phased_b=command' >|/dev/null 2>&1
 fi
 __phased_n=${SECONDS-}
 if {
@@ -54,7 +57,7 @@ done
 "$__phased_b" umask -p
 "$__phased_b" printf '\0'
 __phased_n=0
-while "$__phased_b" printf 'directory\n' && "$__phased_b" dirs -l "+$__phased_n"
+while (( __phased_n < 10000 )) && "$__phased_b" printf 'directory\n' && "$__phased_b" dirs -l "+$__phased_n"
 do "$__phased_b" printf '\0'; (( ++__phased_n ))
 done
 "$__phased_b" printf '\0traps-within\n'

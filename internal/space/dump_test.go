@@ -17,7 +17,7 @@ import (
 // the shell must live on behind it.
 func TestDumpSurvives(t *testing.T) {
 	shadows := ""
-	for _, n := range strings.Fields("printf declare shopt set trap alias umask pwd dirs local eval shift echo read test [ unset export true : exit return") {
+	for n := range strings.FieldsSeq("printf declare shopt set trap alias umask pwd dirs local eval shift echo read test [ unset export true : exit return") {
 		shadows += "function " + n + " { 'builtin' printf 'shadow of %s\\n' " + n + "; }\n"
 	}
 	tests := map[string]string{
@@ -74,6 +74,15 @@ func TestDumpThatFailsHarmsNothing(t *testing.T) {
 		if !strings.HasSuffix(out, "alive\n") || strings.Contains(out, "ERR\n") {
 			t.Errorf("%s: bash said %q", file, out)
 		}
+	}
+}
+
+// Where nothing leads to the builtins, there is an end, and no space.
+func TestDumpWithoutBuiltinsEnds(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "space")
+	out := shell(t, space.DumpFunction+"mark=old\n"+space.Snapshot(file, "p", "h", "", false)+"\nbuiltin() { :; }; command() { :; }\n"+space.Snapshot(file, "p", "h", "", false)+"\necho alive\n")
+	if s, err := space.Parse(readFile(t, file)); err == nil || out != "alive\n" {
+		t.Errorf("a space %v, %v; bash said %q", s, err, out)
 	}
 }
 

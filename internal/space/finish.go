@@ -152,7 +152,7 @@ func (r *restorer) frame() {
 	}
 	r.variables(s.Locals, "")
 	for _, name := range framed() {
-		if t, ok := s.Traps[name]; ok && (s.Outer == nil || s.Outer[name] != t) {
+		if t, ok := s.Traps[name]; ok && !same(s.Outer, s.Traps, name) {
 			r.b = append(r.b, trapCommand(name, t)...)
 		}
 	}
@@ -164,4 +164,11 @@ func (r *restorer) frame() {
 			r.lose("the global variable that the local one %s may hide", name)
 		}
 	}
+}
+
+// same reports whether both have the trap, and it is the same.
+func same(a, b map[string]string, name string) bool {
+	was, had := a[name]
+	is, has := b[name]
+	return had && has && was == is
 }

@@ -350,7 +350,7 @@ func (p *parser) trap(signal, command string) {
 // users returns what a trap's command has of a user: behind what phased has put
 // there, a command of its own, in braces where its trace is hidden.
 func users(command string) (string, bool) {
-	end := ""
+	var end string
 	switch {
 	case ours(command):
 		end = "; "

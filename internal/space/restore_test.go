@@ -2,6 +2,7 @@ package space_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -76,6 +78,108 @@ func TestRestoredSpacesAreTheSame(t *testing.T) {
 	}
 }
 
+// The same for the frame of a phase: its locals come back in a new frame.
+func TestRestoredFramesAreTheSame(t *testing.T) {
+	first := seed(t)
+	for i := range soak(t, 40) {
+		n := first*1_000_000 + uint64(i)
+		g := newGenerator(n)
+		g.line("'builtin' shopt -s extglob")
+		for range g.IntN(6) {
+			g.variable("'builtin' declare")
+		}
+		globals := g.names
+		before := g.b.String()
+		g.b.Reset()
+		for range 1 + g.IntN(8) {
+			g.variable(g.pick("'builtin' declare", "'builtin' local", "'builtin' declare -g"))
+		}
+		for _, name := range globals {
+			if g.one(3) {
+				g.line("'builtin' local %s=%s 2>/dev/null", name, octal(g.text()))
+			}
+		}
+		g.traps()
+		top, _, last := within(t, before, g.b.String())
+		last.Inherit(top)
+		global, locals, _ := space.Restore(last)
+		file := filepath.Join(t.TempDir(), "restore")
+		if err := os.WriteFile(file, global, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		newTop, _, is := within(t, ". "+file, "'builtin' eval "+space.Quote(string(locals)))
+		is.Inherit(newTop)
+		if d := cmp.Diff(exactly(last), exactly(is)); d != "" {
+			t.Fatalf("seed %d: restored, it differs:\n%s\nfrom\n%s\n--\n%s\nby\n%s\n--\n%s", n, d, before, g.b.String(), global, locals)
+		}
+	}
+}
+
+// What must not stand in the way of its own restoring.
+func TestRestoreOfWhatShadowsIt(t *testing.T) {
+	for _, script := range []string{
+		"builtin() { echo no; }",
+		"builtin() { echo no; }; export -f builtin; set -a",
+		"builtin() { echo no; }; set -a; trap 'x=1' DEBUG",
+		"declare() { echo no; }; shopt() { echo no; }; trap() { echo no; }; set -ex",
+		"command() { echo no; }; alias builtin=x declare=y; shopt -s expand_aliases",
+		"set -euo pipefail; trap 'echo ERR' ERR; trap 'echo DBG' DEBUG; trap 'echo RET' RETURN; set -T",
+	} {
+		dir := t.TempDir()
+		was, problem := snapshot(t, dir, script)
+		if problem != "" {
+			t.Fatal(problem)
+		}
+		global, _, lost := space.Restore(was)
+		file := filepath.Join(dir, "restore")
+		if err := os.WriteFile(file, global, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		is, problem := snapshot(t, dir, ". "+file)
+		if problem != "" {
+			t.Fatalf("%s: %s", script, problem)
+		}
+		if d := cmp.Diff(exactly(was), exactly(is)); d != "" || len(lost) > 0 {
+			t.Errorf("%s: lost %q\n%s", script, lost, d)
+		}
+		if out := shell(t, ". "+file); out != "" && !strings.Contains(script, "DBG") {
+			t.Errorf("%s: restoring it prints %q", script, out)
+		}
+	}
+}
+
+// What is lost is told, by Restore or by the shell.
+func TestLostIsTold(t *testing.T) {
+	for script, want := range map[string]string{
+		"exec 19>&2; BASH_XTRACEFD=19": "BASH_XTRACEFD",
+		"set -a; function a=b { :; }":  "the attributes (x) of function a=b",
+	} {
+		was, problem := snapshot(t, t.TempDir(), script)
+		if problem != "" {
+			t.Errorf("%s: %s", script, problem)
+			continue
+		}
+		if _, _, lost := space.Restore(was); !strings.Contains(strings.Join(lost, "\n"), want) {
+			t.Errorf("%s: lost %q, want %q", script, lost, want)
+		}
+	}
+	dir := t.TempDir()
+	gone := filepath.Join(dir, "it's gone")
+	was := take(t, "mkdir -p "+space.Quote(gone)+"; cd "+space.Quote(gone))
+	if err := os.RemoveAll(gone); err != nil {
+		t.Fatal(err)
+	}
+	global, _, _ := space.Restore(was)
+	file := filepath.Join(dir, "restore")
+	if err := os.WriteFile(file, global, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := shell(t, ". "+file+"\nprintf '%s|' \"${__phased_lost[@]}\"; echo")
+	if want := "the working directory " + gone + ": it cannot be entered|\n"; out != want {
+		t.Errorf("the shell has lost %q, want %q", out, want)
+	}
+}
+
 // died is the problem of a program that did not come to its end.
 const died = "the program ended the shell"
 
@@ -104,7 +208,10 @@ func raw(t testing.TB, dir, program string, env ...string) ([]byte, string) {
 	}
 	os.Remove(file)
 	os.Remove(marker)
-	cmd := exec.CommandContext(t.Context(), "/bin/bash", script)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/bash", script)
+	cmd.WaitDelay = time.Second
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/"}, env...)
 	cmd.Dir = "/"
 	var out bytes.Buffer

@@ -1,9 +1,6 @@
 package space
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // identifier returns the length of the name that s begins with.
 func identifier(s string) int {
@@ -197,7 +194,7 @@ func ansi(b *strings.Builder, s string) {
 			case c == 'x':
 				b.WriteByte(byte(v))
 			default:
-				b.WriteString(string(utf8.AppendRune(nil, rune(v))))
+				b.WriteRune(rune(v))
 			}
 			i += n
 		default:
