@@ -103,6 +103,8 @@ var errSessionGone = errors.New("the session has ended")
 // the frame in which the hooks are sourced.
 func (s *Session) Enter(ctx context.Context, p phased.PlannedPhase, setup phased.Setup) (phased.PlannedPhase, error) {
 	s.leaveIdle()
+	endOutput(s.setup.Sink)
+	setup.Sink = clean(setup.Sink, s.Redact)
 	s.setup = setup
 	if s.over {
 		return p, s.overError()
@@ -301,6 +303,7 @@ func (s *Session) Close(ctx context.Context) error {
 	exit := s.exit
 	s.setup.Sink.Tell(phased.SessionEnded{Exit: exit})
 	err = errors.Join(err, s.release())
+	endOutput(s.setup.Sink)
 	if err == nil && !exit.OK() {
 		err = &phased.ExitError{Exit: exit}
 	}

@@ -151,6 +151,7 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	}
 	s.p.cap.drain()
 	s.p.cap.flush()
+	endOutput(s.setup.Sink)
 	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
 	s.p.cap.after(s.setup.Sink, run.hook)
 	s.explain(run, &r, j)
