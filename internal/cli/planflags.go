@@ -77,3 +77,27 @@ func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *
 
 // ago returns how long ago a moment was, in words.
 func ago(t time.Time) string { return aboutAgo(time.Since(t)) }
+
+// holdFlags say what to do where a run cannot begin at once.
+type holdFlags struct {
+	wait    duration
+	orphans string
+}
+
+func (o *holdFlags) addFlags(f *pflag.FlagSet) {
+	f.Var(&o.wait, "wait", "wait for a run of the same base to end, at most `DURATION` where it is given")
+	f.Lookup("wait").NoOptDefVal = "100000d" // 273 years
+	f.StringVar(&o.orphans, "orphans", "", "`WHAT` to do about processes of a dead run: refuse, wait or kill (default: the settings', refuse)")
+}
+
+// check fills in what the settings say.
+func (o *holdFlags) check(s *config.Settings) error {
+	switch o.orphans {
+	case "":
+		o.orphans = s.Orphans
+	case "refuse", "wait", "kill":
+	default:
+		return invalid("--orphans %q: expected refuse, wait or kill", o.orphans)
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -49,8 +50,7 @@ phased resume -2 --force`,
 	f.BoolVar(&o.force, "force", false, "go on also where hooks that are done have changed since")
 	f.StringVar(&o.localConf, "local-conf", "", "`FILE` with the localrc section and its plugins (default: that of the run)")
 	f.StringVar(&o.capture, "capture", "", "what becomes of the hooks' output, `HOW`: inherit or tee (default: the settings', inherit)")
-	f.Var(&o.wait, "wait", "wait for a run of the same directory to end, at most `DURATION` where it is given")
-	f.Lookup("wait").NoOptDefVal = "100000d" // 273 years
+	o.holdFlags.addFlags(f)
 	o.limitFlags.addFlags(f)
 	o.places.addFlags(f)
 	return cmd
@@ -75,6 +75,12 @@ func runResume(ctx context.Context, w *World, o *resumeOptions) error {
 	}
 	if r.Start.Parent != "" {
 		return invalid("run %s was started inside of run %s: resume that", r.ID, r.Start.Parent)
+	}
+	switch r.Status {
+	case phased.StatusSucceeded:
+		return invalid("run %s ended well: there is nothing to go on with", r.ID)
+	case phased.StatusRunning, phased.StatusFailing:
+		return &failure{exitBusy, fmt.Errorf("run %s goes on", r.ID)}
 	}
 	whole, err := chain(ctx, store, r)
 	if err != nil {
@@ -128,7 +134,7 @@ func (o *resumeOptions) points(ctx context.Context, w *World, s *config.Settings
 func (o *resumeOptions) native(ctx context.Context, w *World, r phased.Run, saved string) error {
 	ctx, stop := listen(ctx)
 	defer stop.close()
-	run := &runOptions{places: o.places, limitFlags: o.limitFlags, lifecycle: o.lifecycle, wait: o.wait}
+	run := &runOptions{places: o.places, limitFlags: o.limitFlags, lifecycle: o.lifecycle, holdFlags: o.holdFlags}
 	run.base, run.localConf = string(r.Start.Base), o.localConf
 	j, err := prepare(ctx, w, run)
 	if err != nil {

@@ -24,8 +24,7 @@ type runOptions struct {
 	planFlags
 	limitFlags
 	lifecycle string
-	wait      duration
-	orphans   string
+	holdFlags
 	json      bool
 	plain     bool
 	innerFlags
@@ -34,9 +33,7 @@ type runOptions struct {
 func (o *runOptions) addFlags(f *pflag.FlagSet) {
 	o.planFlags.addFlags(f)
 	o.limitFlags.addFlags(f)
-	f.Var(&o.wait, "wait", "wait for a run of the same base to end, at most `DURATION` where it is given")
-	f.Lookup("wait").NoOptDefVal = "100000d" // 273 years
-	f.StringVar(&o.orphans, "orphans", "", "`WHAT` to do about processes of a dead run: refuse, wait or kill (default: the settings', refuse)")
+	o.holdFlags.addFlags(f)
 	f.BoolVar(&o.json, "json", false, "print the events as JSON lines")
 	f.BoolVar(&o.plain, "plain", false, "print plain lines also on a terminal")
 	o.places.addFlags(f)
@@ -140,12 +137,8 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch o.orphans {
-	case "":
-		o.orphans = s.Orphans
-	case "refuse", "wait", "kill":
-	default:
-		return nil, invalid("run: --orphans %q: expected refuse, wait or kill", o.orphans)
+	if err := o.holdFlags.check(s); err != nil {
+		return nil, err
 	}
 	dir, err := o.places.dir(w, s)
 	if err != nil {

@@ -124,8 +124,11 @@ func (j *session) lock(ctx context.Context, stop *stopper) (unlock func() error,
 		return none, err
 	}
 	one := &job{
-		w: j.w, o: &runOptions{places: j.o.places, wait: j.o.wait, orphans: j.settings.Orphans}, settings: j.settings, plan: j.plan,
+		w: j.w, o: &runOptions{places: j.o.places, holdFlags: j.o.holdFlags}, settings: j.settings, plan: j.plan,
 		store: j.store, id: j.id, base: base, again: j.o.places.again(), stop: stop,
+	}
+	if err := one.o.holdFlags.check(j.settings); err != nil {
+		return nil, err
 	}
 	l, err := one.lock(ctx)
 	if err != nil {

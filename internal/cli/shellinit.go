@@ -126,8 +126,8 @@ func absoluteOrNone(path string) string {
 // shellStart are the facts of run.started that this process knows: the recorder
 // has neither its environment nor its command line.
 func shellStart(w *World, settings *config.Settings) phased.RunStarted {
-	s := (&job{w: w, settings: settings}).start()
-	s.Personality, s.Output = shellinit.Personality, "inherited"
+	s := startFacts(w, settings, phased.Plan{})
+	s.Parent, s.Personality, s.Output = w.getenv("PHASED_RUN_ID"), shellinit.Personality, "inherited"
 	return s
 }
 

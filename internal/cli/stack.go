@@ -24,7 +24,7 @@ type stackOptions struct {
 	lifecycle string
 	topDir    string
 	localConf string
-	wait      duration
+	holdFlags
 	capture   string
 	only      string
 	hook      string
@@ -39,8 +39,7 @@ func (o *stackOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.hook, "hook", "", "with --only: run one `HOOK` of it alone")
 	f.StringVar(&o.from, "from", "", "with --only: start in the variable space that `RUN` had there")
 	f.StringVar(&o.capture, "capture", "", "what becomes of the hooks' output, `HOW`: inherit or tee (default: the settings', inherit)")
-	f.Var(&o.wait, "wait", "wait for a run of the same directory to end, at most `DURATION` where it is given")
-	f.Lookup("wait").NoOptDefVal = "100000d" // 273 years
+	o.holdFlags.addFlags(f)
 	o.limitFlags.addFlags(f)
 	o.places.addFlags(f)
 	o.innerFlags.addFlags(f)
