@@ -12,10 +12,10 @@ tool = go tool -modfile=tools/go.mod
 scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint fmt soak bench docs clean
+.PHONY: help build demo demo-stack test check lint fmt soak bench docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 build: ## build the static binary bin/phased and the names it goes by
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/phased ./cmd/phased
@@ -24,6 +24,10 @@ build: ## build the static binary bin/phased and the names it goes by
 
 demo: build ## run the example host's refresh in a temporary directory
 	examples/demo.sh
+
+demo-stack: build ## bring the example stack up, break it, resume it and clean it, in a temporary directory
+	scripts/need demo
+	examples/demo-stack.sh
 
 test: build ## install what the tests need, then run all of them
 	scripts/need test

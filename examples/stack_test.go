@@ -8,6 +8,24 @@ import (
 	"testing"
 )
 
+// TestStackDemo runs the demo, which checks itself: that the stack serves, that
+// the report of its failure is right, and that nothing is left.
+func TestStackDemo(t *testing.T) {
+	cmd := exec.Command("./demo-stack.sh", build(t))
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.HasSuffix(string(out), "\n# Nothing is left running or on disk\n") {
+		t.Errorf("the demo ended early:\n%s", out)
+	}
+	left, err := os.ReadDir(strings.TrimPrefix(cmd.Env[len(cmd.Env)-1], "TMPDIR="))
+	if err != nil || len(left) != 0 {
+		t.Errorf("the demo has left %v (%v)", left, err)
+	}
+}
+
 // loops does by hand what DevStack does: the steps and hooks of the example are
 // plain ones, which need no phased. DevStack has no base steps; they stand for
 // what stack.sh has between its points.
