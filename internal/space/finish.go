@@ -26,7 +26,7 @@ func (r *restorer) finish() {
 	}
 	r.linked("POSIXLY_CORRECT")
 	r.shopts()
-	r.linked("BASH_COMPAT", "IGNOREEOF", "FUNCNEST")
+	r.linked("BASH_COMPAT", "IGNOREEOF", "FUNCNEST", "IFS")
 	traps, last := r.traps()
 	r.line("%s", traps)
 	last += r.shadow()

@@ -67,8 +67,8 @@ func TestLocalsAreToldApart(t *testing.T) {
 // A space that was taken in the frame of a phase is restored into a new shell
 // and a new frame: both snapshots there must be what they were.
 func TestFrameIsRestored(t *testing.T) {
-	top, _, last := within(t, "x=global; trap 'echo err' ERR; set -- a 'b c'; declare -A map=([k]=v)",
-		"declare -i x=4; declare -A m=([a b]=$'\\n' ['@']=2); local -r fixed=1; declare -n ref=x; phase=other; trap '((1))' DEBUG; trap 'echo mine' ERR; set -u")
+	top, _, last := within(t, "x=global; trap 'echo err' ERR; set -- a 'b c'; declare -A map=([k]=v); IFS=$'\\222-gtL\\377\\001e'",
+		"declare -i x=4; declare -A m=([a b]=$'\\n' ['@']=2); local -r fixed=1; declare -n ref=x; phase=other; local IFS=, odd=$'\\001\\177'; trap '((1))' DEBUG; trap 'echo mine' ERR; set -u")
 	last.Inherit(top)
 	global, locals, lost := space.Restore(last)
 	if len(lost) > 0 {

@@ -120,7 +120,7 @@ func (r *restorer) variables(vars map[string]Variable, scope string) {
 	for _, references := range []bool{false, true} {
 		for _, name := range slices.Sorted(maps.Keys(vars)) {
 			v := vars[name]
-			if strings.Contains(v.Attributes, "n") == references && r.restorable(name) {
+			if strings.Contains(v.Attributes, "n") == references && (scope == "" && !ours(name) || r.restorable(name)) {
 				r.variable(name, v, scope)
 			}
 		}
@@ -132,7 +132,7 @@ func (r *restorer) restorable(name string) bool {
 	case "BASH_XTRACEFD":
 		r.lose("BASH_XTRACEFD: the descriptor that xtrace was written to is not open")
 		return false
-	case "POSIXLY_CORRECT", "BASH_COMPAT", "IGNOREEOF", "FUNCNEST":
+	case "IFS", "POSIXLY_CORRECT", "BASH_COMPAT", "IGNOREEOF", "FUNCNEST":
 		return false // see finish
 	}
 	return !owned(name) && !derived(name) && !ours(name)
@@ -140,14 +140,16 @@ func (r *restorer) restorable(name string) bool {
 
 // variable declares one. Attributes that change a value while it is assigned
 // come behind it: the value is what they have made of it, or older than they.
-// Bash takes the value of an array behind declare only where that is not quoted.
+// Bash takes the value of an array behind declare only where that is not quoted;
+// and with some characters in IFS, which may be set where locals are restored, it
+// takes bytes out of arguments, but not of assignments.
 func (r *restorer) variable(name string, v Variable, scope string) {
 	letters := scope + v.Attributes
 	if !v.Set {
 		r.declare(letters, name)
 		return
 	}
-	if v.IsArray() {
+	if v.IsArray() || scope == "" && !strings.Contains(v.Attributes, "n") {
 		r.declare(scope+strings.Map(keep("aA"), v.Attributes), name)
 		r.assign(name, v)
 		if later := strings.Map(keep("iluctrx"), v.Attributes); later != "" {
