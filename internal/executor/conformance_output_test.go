@@ -160,6 +160,16 @@ func cutBoth() behaviour {
 func leftBehind() behaviour {
 	return behaviour{
 		name: "a background child that holds the output", want: exitOK,
+		sourced: func(b *behaviour) { // the session holds its output itself
+			check := b.check
+			b.check = func(t *testing.T, s *scene) {
+				if s.result.Left {
+					t.Error("something is said to hold the output still")
+				}
+				s.result.Left = true
+				check(t, s)
+			}
+		},
 		body: "(echo $$ >/dev/null; " + wait("go") + "echo late; echo late err >&2; : >$DIR/done; " + wait("end") + ") & echo $! >$DIR/pid; echo early",
 		check: func(t *testing.T, s *scene) {
 			defer s.touch("end")
@@ -198,6 +208,20 @@ func lateCut() behaviour {
 	const size = lateLimit + 300001
 	return behaviour{
 		name: "a background child that writes much", want: exitOK,
+		sourced: func(b *behaviour) { // a session's output has no end before its own
+			b.check = func(t *testing.T, s *scene) {
+				s.touch("go")
+				await(t, "the child's own end", func() bool { return s.exists("done") })
+			}
+			b.closed = func(t *testing.T, s *scene) {
+				if got := s.after(); got != strings.Repeat("z", lateLimit) {
+					t.Errorf("%d bytes of late output", len(got))
+				}
+				if len(s.cuts) != 1 || s.cuts[0] != size-lateLimit {
+					t.Errorf("cut %v, expected %d", s.cuts, size-lateLimit)
+				}
+			}
+		},
 		body: "(" + wait("go") + fmt.Sprintf("head -c %d /dev/zero | tr '\\0' z; : >$DIR/done) & echo x", size),
 		check: func(t *testing.T, s *scene) {
 			s.touch("go")

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,6 +33,13 @@ type Options struct {
 	List  func(phased.PlannedPhase) (phased.PlannedPhase, error)
 }
 
+func (o Options) listSourced() func(phased.PlannedPhase, []phased.Text) (phased.PlannedPhase, error) {
+	if o.List == nil {
+		return nil
+	}
+	return func(p phased.PlannedPhase, _ []phased.Text) (phased.PlannedPhase, error) { return o.List(p) }
+}
+
 // behaviour is one row of the table that every executor must pass: a hook, what
 // happens to it, and how that has to come out.
 type behaviour struct {
@@ -47,6 +55,12 @@ type behaviour struct {
 	out     string         // whole stdout, where check is nil
 	err     string         // whole stderr, where check is nil
 	check   func(t *testing.T, s *scene)
+	// executed says why the row is for executed hooks only; sourced makes it what
+	// it has to be for sourced ones.
+	executed string
+	top      string                       // why the row is not for hooks that are sourced in a function
+	closed   func(t *testing.T, s *scene) // checks what is told by Close
+	sourced  func(b *behaviour)
 }
 
 // scene is one behaviour while it is tested.
@@ -83,19 +97,42 @@ func exitBy(cause phased.Cause, status, signal int) phased.Exit {
 	return phased.Exit{Cause: cause, Status: status, Signal: signal}
 }
 
+// kind is what kind of hooks an executor runs.
+type kind struct {
+	sourced bool
+	scope   phased.Scope
+}
+
+func (k kind) phase() phased.PlannedPhase {
+	return phased.PlannedPhase{Phase: phased.Phase{Name: "configure", Scope: k.scope}}
+}
+
 // testExecutor runs the table against executors that build makes.
-func testExecutor(t *testing.T, build func(testing.TB, Options) seam) {
+func testExecutor(t *testing.T, k kind, build func(testing.TB, Options) seam) {
 	t.Helper()
 	for _, table := range [][]behaviour{statuses(), outputs(), surroundings(), refusals(), endings()} {
 		for _, b := range table {
-			t.Run(b.name, func(t *testing.T) { b.run(t, build(t, b.options)) })
+			if k.sourced && b.executed != "" {
+				t.Logf("not for sourced hooks: %s: %s", b.name, b.executed)
+				continue
+			}
+			if k.scope == phased.ScopeFunction && b.top != "" {
+				t.Logf("not for the hooks of a function: %s: %s", b.name, b.top)
+				continue
+			}
+			if k.sourced && b.sourced != nil {
+				b.sourced(&b)
+			}
+			t.Run(b.name, func(t *testing.T) { b.run(t, k, build(t, b.options)) })
 		}
 	}
 	t.Run("list", func(t *testing.T) { testList(t, build) })
-	t.Run("one after the other", func(t *testing.T) { testSequence(t, build(t, Options{})) })
+	if !k.sourced {
+		t.Run("one after the other", func(t *testing.T) { testSequence(t, build(t, Options{})) })
+	}
 }
 
-func (b behaviour) run(t *testing.T, x seam) {
+func (b behaviour) run(t *testing.T, k kind, x seam) {
 	s := &scene{recorder: &recorder{}, t: t, dir: t.TempDir(), kill: make(chan struct{})}
 	s.hook = hookOf(program(t, "hook", "#!/bin/sh\n"+b.body))
 	s.hook.Env = []phased.Text{phased.Text("DIR=" + s.dir), phased.Text(marker), "PHASED_PHASE=configure", "PHASED_HOOK=hook"}
@@ -110,7 +147,12 @@ func (b behaviour) run(t *testing.T, x seam) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.cancel = cancel
 	defer cancel(nil)
-	if _, err := x.Enter(ctx, phased.PlannedPhase{}, setup); err != nil {
+	if _, err := x.Enter(ctx, k.phase(), setup); err != nil {
+		if e, ok := errors.AsType[*phased.ExitError](err); ok && k.sourced && e.Exit.Cause == b.want.Cause {
+			s.result.Exit = e.Exit // the session itself is not started
+			s.verify(t, b)
+			return
+		}
 		t.Fatal(err)
 	}
 	if b.before != nil {
@@ -135,8 +177,11 @@ func (b behaviour) run(t *testing.T, x seam) {
 	if err := x.Leave(ctx); err != nil {
 		t.Error(err)
 	}
-	if err := x.Close(context.Background()); err != nil {
+	if err := x.Close(context.Background()); err != nil && !(k.sourced && s.result.Ended && errors.As(err, new(*phased.ExitError))) {
 		t.Error(err)
+	}
+	if b.closed != nil {
+		b.closed(t, s)
 	}
 	s.recorder.check(t)
 }
@@ -146,7 +191,7 @@ func (s *scene) verify(t *testing.T, b behaviour) {
 	if diff := cmp.Diff(b.want, s.result.Exit, cmpopts.IgnoreFields(phased.Exit{}, "Message")); diff != "" {
 		t.Errorf("exit (-want +got):\n%s(message %q, %v)", diff, s.result.Message, s)
 	}
-	if !strings.Contains(s.result.Message, b.message) || (b.want.Cause == phased.CauseOK) != (s.result.Message == "") {
+	if !strings.Contains(s.result.Message, b.message) || (b.want.Cause == phased.CauseOK || s.result.Skipped != "") != (s.result.Message == "") {
 		t.Errorf("message %q, expected %q in it", s.result.Message, b.message)
 	}
 	if b.check != nil {
@@ -202,8 +247,12 @@ func surroundings() []behaviour {
 				s.hook.Env = []phased.Text{phased.Text("DIR=" + s.dir), "B=of the hook", "BB="}
 			},
 			out: "A=1\nB=of the hook\nBB=\nC=x y\tz\nD=\xff\nPATH=/usr/bin:/bin\n",
+			sourced: func(b *behaviour) { // what bash adds of itself is none of ours
+				b.body = "env | grep -Ev '^(DIR|PWD|OLDPWD|SHLVL|_)=' | sort"
+			},
 		},
 		{
+			top:  "their arguments are mode and phase: TestFrame",
 			name: "arguments", body: `printf '%s|' "$#" "$@"`, want: exitOK,
 			hook: func(_ *testing.T, s *scene) { s.hook.Args = []phased.Text{"", "a b", "\xff", "-x"} },
 			out:  "4||a b|\xff|-x|",
@@ -222,6 +271,7 @@ func surroundings() []behaviour {
 					t.Errorf("$0 is %q, expected %q", got, s.hook.Path)
 				}
 			},
+			sourced: func(b *behaviour) { b.body = `printf '%s' "${BASH_SOURCE[0]}"` }, // $0 is the session's
 		},
 		{
 			name: "directory", body: "pwd -P", want: exitOK, out: "/usr/lib\n",
@@ -261,6 +311,34 @@ func surroundings() []behaviour {
 	}
 }
 
+// passedOver makes of a row that of a sourced hook that is passed over in
+// silence.
+func passedOver(b *behaviour) {
+	b.want, b.message = phased.Exit{}, ""
+	b.check = func(t *testing.T, s *scene) {
+		if len(s.started) > 0 || s.stdout() != "" || !strings.Contains(s.result.Skipped, string(s.hook.Path)) {
+			t.Errorf("it was not passed over: %q, %v", s.result.Skipped, s)
+		}
+		if len(s.told) != 2 {
+			t.Errorf("told %v, expected the session and a warning", s.told)
+		} else if w, ok := s.told[1].(phased.HookWarning); !ok || w.Code != phased.WarnUnreadable {
+			t.Errorf("told %+v, expected a warning", s.told[1])
+		}
+	}
+}
+
+// comesOut makes of a row that of a sourced hook, which bash reads whatever its
+// mode and first line.
+func comesOut(out string) func(b *behaviour) {
+	return func(b *behaviour) { b.want, b.message, b.check, b.out = exitOK, "", nil, out }
+}
+
+// but changes a row for sourced hooks.
+func (b behaviour) but(change func(b *behaviour)) behaviour {
+	b.sourced = change
+	return b
+}
+
 // refused is a hook that cannot be run.
 func refused(name string, status int, message string, hook func(t *testing.T, s *scene)) behaviour {
 	return behaviour{
@@ -293,30 +371,39 @@ func refusals() []behaviour {
 			if err := os.Remove(string(s.hook.Path)); err != nil {
 				t.Fatal(err)
 			}
-		}),
+		}).but(passedOver),
 		refused("vanished directory", 127, "does not exist (any more)", func(_ *testing.T, s *scene) {
 			s.hook.Path = phased.Text(s.path("none/hook"))
-		}),
+		}).but(passedOver),
 		refused("link to nothing", 127, "is a link to nowhere, which does not exist", func(t *testing.T, s *scene) {
 			if err := os.Symlink("nowhere", s.path("link")); err != nil {
 				t.Fatal(err)
 			}
 			s.hook.Path = phased.Text(s.path("link"))
+		}).but(passedOver),
+		refused("a file for a directory", 126, "not a directory", func(_ *testing.T, s *scene) { s.hook.Path += "/x" }).but(passedOver),
+		refused("not executable", 126, "is not executable: its mode is 0644", with("#!/bin/sh\n", 0o644)).but(comesOut("")),
+		refused("a directory", 126, "is a directory", func(_ *testing.T, s *scene) { s.hook.Path = phased.Text(s.dir) }).but(func(b *behaviour) {
+			b.want, b.message = exitBy(phased.CauseExit, 1, 0), ""
+			b.check = func(t *testing.T, s *scene) {
+				if !strings.Contains(s.stderr(), "is a directory") {
+					t.Errorf("%v", s)
+				}
+			}
 		}),
-		refused("a file for a directory", 126, "not a directory", func(_ *testing.T, s *scene) { s.hook.Path += "/x" }),
-		refused("not executable", 126, "is not executable: its mode is 0644", with("#!/bin/sh\n", 0o644)),
-		refused("a directory", 126, "is a directory", func(_ *testing.T, s *scene) { s.hook.Path = phased.Text(s.dir) }),
-		refused("no interpreter", 127, "interpreter /no/such/sh of ", with("#! /no/such/sh -e\n", 0o755)),
-		refused("CRLF", 127, "ends in CRLF", with("#!/bin/sh\r\necho x\r\n", 0o755)),
-		refused("interpreter not executable", 126, "interpreter /etc/passwd of ", with("#!/etc/passwd\n", 0o755)),
-		refused("binary", 126, "is a binary file that this machine cannot execute", with("\x7fELF\x00\x01\x02 nonsense", 0o755)),
+		refused("no interpreter", 127, "interpreter /no/such/sh of ", with("#! /no/such/sh -e\n", 0o755)).but(comesOut("")),
+		refused("CRLF", 127, "ends in CRLF", with("#!/bin/sh\r\necho x\r\n", 0o755)).but(comesOut("x\r\n")),
+		refused("interpreter not executable", 126, "interpreter /etc/passwd of ", with("#!/etc/passwd\n", 0o755)).but(comesOut("")),
+		refused("binary", 126, "is a binary file that this machine cannot execute", with("\x7fELF\x00\x01\x02 nonsense", 0o755)).but(func(b *behaviour) { // bash takes it for text, as it does for anyone
+			b.want, b.message, b.check = exitBy(phased.CauseExit, 127, 0), "", func(*testing.T, *scene) {}
+		}),
 		refused("open for writing", 126, "text file busy", func(t *testing.T, s *scene) {
 			f, err := os.OpenFile(string(s.hook.Path), os.O_WRONLY, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { f.Close() })
-		}),
+		}).but(comesOut("ran\n")),
 		{
 			name: "no such working directory", want: exitBy(phased.CauseCannotRun, 126, 0), message: "cannot enter working directory /no/such: ",
 			setup: func(s *phased.Setup) { s.Surroundings.Dir = "/no/such" },
@@ -327,6 +414,8 @@ func refusals() []behaviour {
 		},
 		{
 			name: "no #! line", want: exitOK, out: "bash a b\nbash\n",
+			top:     "their arguments are mode and phase: TestFrame",
+			sourced: func(b *behaviour) { b.out, b.want = "bash a b\n", exitBy(phased.CauseExit, 1, 0) }, // $0 is the session's
 			hook: func(t *testing.T, s *scene) {
 				with("echo ${BASH_VERSION:+bash} \"$@\"; [ \"$0\" = \""+"$SELF\" ] && readlink /proc/$$/exe | sed 's,.*/,,'\n", 0o755)(t, s)
 				s.hook.Args = []phased.Text{"a", "b"}

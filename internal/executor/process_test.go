@@ -20,7 +20,7 @@ import (
 )
 
 func TestProcess(t *testing.T) {
-	testExecutor(t, func(tb testing.TB, o Options) seam {
+	testExecutor(t, kind{}, func(tb testing.TB, o Options) seam {
 		tb.Helper()
 		return &Process{List: o.List, Limit: o.Limit, Stdin: o.Stdin, Group: true, Marker: marker}
 	})

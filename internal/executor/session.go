@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -86,6 +87,7 @@ type Session struct {
 	run     *sourcing
 	last    phased.Hook // that ran: what is written later is taken for its
 	spaces  snapshots
+	idle    *idle
 }
 
 // frame says which loop of the function run_phase waits.
@@ -110,6 +112,9 @@ func (s *Session) Enter(ctx context.Context, p phased.PlannedPhase, setup phased
 		return p, s.overError()
 	}
 	if s.pid == 0 {
+		if exit, ended := endedBefore(ctx, setup.Kill); ended {
+			return p, &phased.ExitError{Exit: exit}
+		}
 		if err := s.begin(ctx); err != nil {
 			return p, err
 		}
@@ -125,6 +130,27 @@ func (s *Session) Enter(ctx context.Context, p phased.PlannedPhase, setup phased
 		err = s.openFrame(ctx, hookFrame)
 	}
 	return p, err
+}
+
+// endedBefore returns how what has not been started ends, where it is not to be
+// started any more.
+func endedBefore(ctx context.Context, kill <-chan struct{}) (phased.Exit, bool) {
+	ended := ctx.Err() != nil
+	select {
+	case <-kill:
+		ended = true
+	default:
+	}
+	return phased.ExitByCause(context.Cause(ctx)), ended
+}
+
+// lenient returns a context for what the shell does for phased: where the one
+// given has ended, it has the grace for it.
+func (s *Session) lenient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(context.WithoutCancel(ctx), max(s.setup.Grace, time.Second), context.Cause(ctx))
 }
 
 func (s *Session) overError() error {
@@ -265,16 +291,19 @@ func (s *Session) startBash() error {
 
 // Leave ends the frame of the phase.
 func (s *Session) Leave(ctx context.Context) error {
+	s.leaveIdle()
 	if !s.entered {
 		return nil
 	}
 	s.entered = false
 	var err error
 	if !s.over {
+		ctx, cancel := s.lenient(ctx)
+		defer cancel()
 		err = s.closeFrame(ctx)
 	}
 	s.spaces.settle(s)
-	if errors.Is(err, errSessionGone) {
+	if s.over || errors.Is(err, errSessionGone) {
 		err = nil // Close tells it
 	}
 	s.beginIdle()
@@ -291,12 +320,8 @@ func (s *Session) Close(ctx context.Context) error {
 	}
 	var err error
 	if !s.over {
-		if ctx.Err() != nil {
-			cause := context.Cause(ctx)
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(context.WithoutCancel(ctx), s.setup.Grace, cause)
-			defer cancel()
-		}
+		ctx, cancel := s.lenient(ctx)
+		defer cancel()
 		err = s.end(ctx)
 	}
 	s.spaces.settle(s)

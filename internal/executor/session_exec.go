@@ -30,6 +30,8 @@ type sourcing struct {
 // Exec lets the shell source the hook. Where the context has ended, or Kill is
 // closed, before that, it is not sourced, and the Exit says why.
 func (s *Session) Exec(ctx context.Context, h phased.Hook) (phased.Result, error) {
+	s.leaveIdle()
+	defer s.beginIdle()
 	if !s.entered {
 		return phased.Result{}, fmt.Errorf("cannot source %s: %w", h.Path, errNotEntered)
 	}
@@ -105,6 +107,7 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 	begin := again(s.p.phase.regular, files)
 	s.spaces.settle(s)
 	began := time.Now()
+	s.p.cap.flush() // what came late of the one before
 	s.p.cap.begin(s.setup.Sink, h)
 	if err := s.script.write(text); err != nil {
 		return phased.Result{}, err
@@ -135,12 +138,12 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	case s.over:
 		r.Exit, r.Ended = s.exit, true
 	case got.what() == saidStray:
-		r.Exit = exitOfStatus(1)
+		r.Exit = sourcedExit(1)
 		r.Message = "the shell has dropped the hook, because of an error that is none of a command"
 		s.frame = noFrame
 	default:
 		status, _ := index(got.field(0), 256)
-		r.Exit = exitOfStatus(status)
+		r.Exit = sourcedExit(status)
 		s.took(got)
 		if got.what() == saidLeft {
 			s.frame = noFrame // it said break
@@ -163,6 +166,13 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 		s.spaces.taken(s, run.hook)
 	}
 	return r, nil
+}
+
+func sourcedExit(status int) phased.Exit {
+	if status == 0 {
+		return phased.Exit{Cause: phased.CauseOK}
+	}
+	return phased.Exit{Cause: phased.CauseExit, Status: status, Message: fmt.Sprintf("exit status %d", status)}
 }
 
 // took takes what the shell has said of itself with the end of a hook.
@@ -202,7 +212,7 @@ func (s *Session) called(h phased.Hook) string {
 		line += quoteWord(a) + " "
 	}
 	// The status is told, and nobody else minds it; the options stay as they were.
-	return line + "; { __phased_tell " + saidEnd + ` "$?" ` + quoteWord(onlyOf(s.flags, "evxuE")) + ` "$_"; ` + s.snapshotText(false) + "{ 'builtin' trap -p EXIT ERR; 'builtin' printf '\\0'; } >|" + s.answers.path + "; }" + hidden + "\n"
+	return line + "; { __phased_tell " + saidEnd + ` "$?" "$-"` + onlyOf(s.flags, "evxuE") + ` "$_"; ` + s.snapshotText(false) + "{ 'builtin' trap -p EXIT ERR; 'builtin' printf '\\0'; } >|" + s.answers.path + "; }" + hidden + "\n"
 }
 
 // path is the file that is sourced for the hook.
@@ -286,5 +296,7 @@ func readTimes(pid int) (cpuTimes, bool) {
 // after makes what comes from now on late output of the hook.
 func (c *capture) after(sink phased.Sink, h phased.Hook) {
 	c.begin(sink, h)
+	c.live = lateLimit
+	c.tail.reset(0, ringSlack)
 	c.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
 }

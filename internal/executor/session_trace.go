@@ -125,10 +125,14 @@ func (s *Session) trace(run *sourcing, r *phased.Result, j *job) *phased.Trace {
 	}
 	switch {
 	case r.Ended && (r.Cause == phased.CauseSignal || j.ending != nil):
+		t := &phased.Trace{How: howSignal, File: run.hook.Path}
 		if exit != nil {
-			return s.search(at(howSignal, exit))
+			t = s.search(at(howSignal, exit))
 		}
-		return &phased.Trace{How: howSignal, File: run.hook.Path}
+		if t.Line == 0 && j.ending == nil {
+			t.Line, t.Command = onlyLine(s.lines(t.File), "kill")
+		}
+		return t
 	case r.Ended && call != nil:
 		return at(howExit, call)
 	case r.Ended && err != nil && err.fatal() && len(err.frames) > 0:
@@ -136,6 +140,11 @@ func (s *Session) trace(run *sourcing, r *phased.Result, j *job) *phased.Trace {
 	case r.Ended && err != nil && err.fatal(), !r.Ended:
 		return s.returned(run, r)
 	case r.Ended && exit != nil:
+		if r.Status == 2 && ownSource(exit.command) {
+			if line, message := s.syntax(run.hook.Path); line > 0 {
+				return &phased.Trace{How: howSyntax, File: run.hook.Path, Line: line, Command: phased.Text(message)}
+			}
+		}
 		how := howExit
 		if strings.Contains(exit.flags, "u") && !strings.HasPrefix(exit.command, "exit") || strings.Contains(exit.command, ":?") || strings.Contains(exit.command, "?") {
 			how = howUnset
@@ -234,22 +243,47 @@ func isWord(c byte) bool {
 	return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 }
 
+// ownSource reports whether the command is the one that sources a hook: bash
+// names it in its EXIT trap where it has none of the hook.
+func ownSource(command string) bool {
+	return strings.HasPrefix(command, `source "$1"`) || strings.HasPrefix(command, `source "$dir"`)
+}
+
 // search finds the line of the innermost frame, which bash does not know any
-// more in its EXIT trap, by the text of the command.
+// more in its EXIT trap, by the text of the command: the one line that has it,
+// or the one of the function.
 func (s *Session) search(t *phased.Trace) *phased.Trace {
 	t.Line = 0
-	if len(t.Stack) == 0 {
+	if ownSource(string(t.Command)) {
+		t.Command = ""
+	}
+	if len(t.Stack) == 0 || t.Command == "" {
 		return t
 	}
-	words := strings.Fields(firstLine(string(t.Command)))
-	var found []int
+	words := strings.Join(strings.Fields(firstLine(string(t.Command))), " ")
+	function, inside := string(t.Stack[0].Function), false
+	var all, within []int
 	for i, l := range s.lines(t.File) {
-		if f := strings.Fields(l); len(words) > 0 && strings.Contains(strings.Join(f, " "), strings.Join(words, " ")) && !strings.HasPrefix(strings.TrimSpace(l), "#") {
-			found = append(found, i+1)
+		l = strings.Join(strings.Fields(l), " ")
+		switch {
+		case strings.HasPrefix(l, "#"):
+			continue
+		case strings.HasPrefix(l, function+"()"), strings.HasPrefix(l, function+" ()"), strings.HasPrefix(l, "function "+function):
+			inside = true
 		}
+		if strings.Contains(l, words) {
+			all = append(all, i+1)
+			if inside {
+				within = append(within, i+1)
+			}
+		}
+		inside = inside && l != "}"
 	}
-	if len(found) == 1 {
-		t.Line = found[0]
+	if len(all) > 1 {
+		all = within
+	}
+	if len(all) == 1 {
+		t.Line = all[0]
 	}
 	t.Stack[0].Line = t.Line
 	return t
