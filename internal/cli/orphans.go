@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (j *job) orphans(ctx context.Context, dead []phased.Run) error {
 	switch j.o.orphans {
 	case "wait":
 		j.talk("waiting for processes of a run that died:\n%s", orphanList(left))
-		return j.waitFor(ctx, ours)
+		return j.waitFor(ctx, ours, left)
 	case "kill":
 		j.talk("ending processes of a run that died:\n%s", orphanList(left))
 		return j.killOrphans(ctx, ours, left)
@@ -63,12 +64,27 @@ func orphanList(all []journal.Orphan) string {
 	return strings.Join(lines, "\n")
 }
 
+// stillThere returns those that were found and still run, and whatever else can
+// be found now: where the process of a hook has ended, what descends from it may
+// not be known by it any more.
+func (j *job) stillThere(runs []phased.Run, found []journal.Orphan) []journal.Orphan {
+	now := j.store.Orphans(runs)
+	for _, o := range found {
+		again := func(n journal.Orphan) bool { return n.Pid == o.Pid && n.Start == o.Start }
+		if proc.Alive(o.Pid, o.Start) && !slices.ContainsFunc(now, again) {
+			now = append(now, o)
+		}
+	}
+	return now
+}
+
 // waitFor waits until nothing is left of the runs.
-func (j *job) waitFor(ctx context.Context, runs []phased.Run) error {
-	for len(j.store.Orphans(runs)) > 0 {
+func (j *job) waitFor(ctx context.Context, runs []phased.Run, left []journal.Orphan) error {
+	for len(left) > 0 {
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
+		left = j.stillThere(runs, left)
 	}
 	return nil
 }
@@ -79,7 +95,7 @@ func (j *job) killOrphans(ctx context.Context, runs []phased.Run, left []journal
 	signalAll(left, unix.SIGTERM)
 	deadline := time.Now().Add(time.Duration(j.plan.Grace))
 	for time.Now().Before(deadline) {
-		if left = j.store.Orphans(runs); len(left) == 0 {
+		if left = j.stillThere(runs, left); len(left) == 0 {
 			return nil
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
@@ -88,7 +104,7 @@ func (j *job) killOrphans(ctx context.Context, runs []phased.Run, left []journal
 	}
 	const patience = 10 * time.Second
 	for deadline = time.Now().Add(patience); time.Now().Before(deadline); {
-		if left = j.store.Orphans(runs); len(left) == 0 {
+		if left = j.stillThere(runs, left); len(left) == 0 {
 			return nil
 		}
 		signalAll(left, unix.SIGKILL)

@@ -251,6 +251,12 @@ func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan,
 	keep := run.Failure != nil || p.Session.Resume == "keep"
 	if run.ID != "" && (!keep || p.Session.Resume == "off") {
 		err = store.ForgetPrivate(run.ID)
+		for run.Start.Resumes != "" && run.Failure == nil {
+			err = errors.Join(err, store.ForgetPrivate(run.Start.Resumes))
+			// One whose record is gone is the last that is known.
+			run, _ = store.Run(context.Background(), run.Start.Resumes)
+			run.Failure = nil // it has been gone on with
+		}
 	}
 	return errors.Join(err, store.ExpirePrivate(settings.PrivateTTL, time.Now()))
 }

@@ -21,6 +21,9 @@ type Decision struct {
 	// What is passed over, since it is done: phases as a whole, and hooks of Phase.
 	Phases []string
 	Hooks  []phased.Text
+	// Mended says that the file of Hook is another than at the earlier points at
+	// which it is done: it was mended, which is what resuming is for.
+	Mended bool
 	// Forced are the reasons against it that Force let pass, one a line.
 	Forced []string
 	run    string
@@ -56,6 +59,9 @@ func (d Decision) Lines() []string {
 	}
 	if len(d.Hooks) > 0 {
 		lines = append(lines, "done in "+d.Phase+": "+joined(d.Hooks, ", "))
+	}
+	if d.Mended {
+		lines = append(lines, fmt.Sprintf("%s has changed since; where it is done (at other points) it is not run again", d.Hook))
 	}
 	for _, f := range d.Forced {
 		lines = append(lines, "although "+f)
@@ -203,7 +209,7 @@ func goneFrom(p phased.Plan, r phased.Run, d Decision) Errors {
 
 // changes tells what of a phase is not as the run had it: of one that is done
 // everything, of the one where it goes on what stands before that place.
-func (d Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done bool) Errors {
+func (d *Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done bool) Errors {
 	var errs Errors
 	say := func(path phased.Text, format string, args ...any) {
 		errs = append(errs, &Error{File: string(path), Message: fmt.Sprintf(format, args...)})
@@ -219,6 +225,7 @@ func (d Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done bool
 		now = now[:slices.IndexFunc(now, func(e phased.Entry) bool { return e.Name == d.Hook })]
 	}
 	place := 0
+	mended := d.path(pp)
 	for _, e := range was {
 		at := slices.IndexFunc(now, func(n phased.Entry) bool { return n.Name == e.Name })
 		skipped := skippedThen(ran, e.Name)
@@ -230,6 +237,8 @@ func (d Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done bool
 			say(e.Path, "is done in %s, and is not there any more", pp.Name)
 		case at < place:
 			say(e.Path, "is done in %s, and would now come at another place", pp.Name)
+		case now[at].Digest != e.Digest && e.Path == mended:
+			d.Mended = true
 		case now[at].Digest != e.Digest:
 			say(e.Path, "is done in %s, and has changed since (%s then, %s now)", pp.Name, contentWord(e.Digest), contentWord(now[at].Digest))
 		case !slices.Equal(now[at].Args, e.Args):
@@ -243,6 +252,17 @@ func (d Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done bool
 		}
 	}
 	return errs
+}
+
+// path returns the path of the hook at which the run goes on, as the phase has
+// it.
+func (d *Decision) path(pp phased.PlannedPhase) phased.Text {
+	for _, e := range pp.Hooks() {
+		if e.Name == d.Hook {
+			return e.Path
+		}
+	}
+	return ""
 }
 
 // skippedThen reports whether the run passed over a hook because it could not be

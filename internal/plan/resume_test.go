@@ -208,7 +208,7 @@ func TestResumeChanged(t *testing.T) {
 		want   []string
 	}{
 		"nothing":                  {func(string) {}, nil},
-		"the failed hook":          {func(top string) { write(t, top+"/extras.d/30-c.sh", "mended", 0o644) }, []string{"30-c.sh: is done in source, and has changed since (@ then, @ now)"}},
+		"the failed hook":          {func(top string) { write(t, top+"/extras.d/30-c.sh", "mended", 0o644) }, nil},
 		"a hook that is to come":   {func(top string) { write(t, top+"/extras.d/90-e.sh", "new", 0o644) }, []string{"90-e.sh: was not there in the run, and would have come in source before pre-install/30-c.sh"}},
 		"a done hook":              {func(top string) { write(t, top+"/extras.d/10-a.sh", "x", 0o644) }, []string{"10-a.sh: is done in source, and has changed since (@ then, @ now)", "10-a.sh: is done in pre-install, and has changed since (@ then, @ now)"}},
 		"a done hook is gone":      {func(top string) { removeAll(t, top+"/extras.d/20-b.sh") }, []string{"20-b.sh: is done in source, and is not there any more", "20-b.sh: is done in pre-install, and is not there any more"}},
@@ -242,6 +242,9 @@ func TestResumeChanged(t *testing.T) {
 			d, err := Resume(now, r, ResumeOptions{Force: true})
 			if err != nil || len(d.Forced) != len(c.want) || d.Phase != "pre-install" {
 				t.Errorf("forced: %+v, %v", d, err)
+			}
+			if told := strings.Contains(strings.Join(d.Lines(), "\n"), "30-c.sh has changed since"); told != (name == "the failed hook") {
+				t.Errorf("that the failed hook was mended is told: %v; %q", told, d.Lines())
 			}
 			for _, h := range []phased.Text{"10-a.sh", "20-b.sh"} {
 				if reason, _ := d.Skip("pre-install", h); reason != phased.SkippedDone && name != "a done hook is gone" {
