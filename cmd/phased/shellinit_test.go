@@ -314,6 +314,11 @@ jobs
 			if err := script.Start(); err != nil {
 				t.Fatal(err)
 			}
+			defer func() {
+				if t.Failed() {
+					t.Logf("the script printed: %s", &out)
+				}
+			}()
 			until(t, "the hook runs", func() bool { _, err := os.Stat(h.path("began")); return err == nil })
 			until(t, "it is on record", func() bool { return len(h.show().hooks()) == 3 })
 			r := h.show()
