@@ -53,7 +53,7 @@ func rooms() map[string]room {
 func commands() map[string][]string {
 	return map[string][]string{
 		"cmd/phased": {"cli", "compat"},
-		"bench":      {},
+		"bench":      {"space", "redact"},
 		"examples":   {},
 		".":          {},
 	}

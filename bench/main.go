@@ -4,7 +4,8 @@
 //
 // It owns the measuring and nothing of the product: it starts the built
 // binaries as anybody would and reads their records through `phased show` and
-// from the run files. It must not import a room.
+// from the run files. The texts of variable spaces alone it takes from their
+// rooms, space and redact; it must not import another one.
 package main
 
 import (
@@ -24,15 +25,17 @@ import (
 
 // options are the command line.
 type options struct {
-	rounds int
-	hooks  []int
-	mib    int
-	tools  []string // parts of names; empty: all
-	bin    string
-	dir    string
-	out    string
-	page   string // "" for none
-	seed   uint64
+	rounds  int
+	hooks   []int
+	mib     int
+	sourced int
+	space   int
+	tools   []string // parts of names; empty: all
+	bin     string
+	dir     string
+	out     string
+	page    string // "" for none
+	seed    uint64
 }
 
 func main() {
@@ -58,13 +61,18 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.IntVar(&o.rounds, "rounds", 7, "interleaved `rounds`; medians are taken over them")
 	f.IntVar(&o.mib, "mib", 256, "`MiB` that the one loud hook writes; 0: leave that out")
+	f.IntVar(&o.sourced, "sourced", 1000, "`number` of small hooks that are sourced; 0: leave that out")
+	f.IntVar(&o.space, "space", 900, "`functions` of the variable space that is written down and restored, with 5 variables to 3 of them; 0: leave that out")
 	f.StringVar(&o.bin, "bin", "bin", "`directory` of the built phased and its links")
 	f.StringVar(&o.dir, "dir", "", "`directory` to work in, on a real disk (default: a new one below the temporary directory)")
 	f.StringVar(&o.out, "json", "bench/out/bench.json", "`file` for the figures")
 	f.StringVar(&o.page, "page", "", "`page` of the documentation to put the figures into")
 	f.Uint64Var(&o.seed, "seed", o.seed, "`seed` of the order in which the tools take turns")
-	f.Func("hooks", "`numbers` of no-op hooks, separated by commas (default 10,100,1000)", func(s string) error {
+	f.Func("hooks", "`numbers` of no-op hooks, separated by commas (default 10,100,1000); 0: leave them and the first hook out", func(s string) error {
 		o.hooks = nil
+		if s == "0" {
+			return nil
+		}
 		for part := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(part)
 			if err != nil || n < 1 {
@@ -78,7 +86,7 @@ func parse(args []string) (options, error) {
 		o.tools = strings.Split(s, ",")
 		return nil
 	})
-	quick := f.Bool("quick", false, "3 rounds, 10 and 100 hooks, 16 MiB: to see that it works")
+	quick := f.Bool("quick", false, "3 rounds, 10 and 100 hooks, 16 MiB, 100 sourced hooks, 90 functions: to see that it works")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -86,12 +94,29 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if *quick {
-		o.rounds, o.hooks, o.mib = 3, []int{10, 100}, 16
+		o.shrink(f)
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds must be at least 1, not %d", o.rounds)
 	}
 	return o, nil
+}
+
+// shrink makes small what the command line does not name.
+func (o *options) shrink(f *flag.FlagSet) {
+	named := map[string]bool{}
+	f.Visit(func(g *flag.Flag) { named[g.Name] = true })
+	for name, set := range map[string]func(){
+		"rounds":  func() { o.rounds = 3 },
+		"hooks":   func() { o.hooks = []int{10, 100} },
+		"mib":     func() { o.mib = 16 },
+		"sourced": func() { o.sourced = 100 },
+		"space":   func() { o.space = 90 },
+	} {
+		if !named[name] {
+			set()
+		}
+	}
 }
 
 // run measures everything, prints the tables and writes them as JSON.
@@ -108,7 +133,7 @@ func run(ctx context.Context, o options) error {
 	result := report{Facts: facts}
 	result.Facts.print(os.Stdout)
 	add := func(t table, err error) error {
-		if err != nil {
+		if err != nil || len(t.Rows) == 0 { // -tools names none of it
 			return err
 		}
 		t.print(os.Stdout)
@@ -120,11 +145,14 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	if err := add(firstHook(ctx, s, o)); err != nil {
-		return err
-	}
-	if o.mib > 0 {
-		if err := add(loudHook(ctx, s, o)); err != nil {
+	for _, g := range []struct {
+		size    int
+		measure func(context.Context, *stage, options) (table, error)
+	}{{len(o.hooks), firstHook}, {o.mib, loudHook}, {o.sourced, sourced}, {o.space, spaces}, {o.space, bigHooks}} {
+		if g.size == 0 {
+			continue
+		}
+		if err := add(g.measure(ctx, s, o)); err != nil {
 			return err
 		}
 	}

@@ -73,19 +73,7 @@ func noops(ctx context.Context, s *stage, o options, n int) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	checked := 0
-	take := func(ctx context.Context, c tool) (float64, error) {
-		took, err := s.start(ctx, c, t, nil)
-		if err == nil && c.state != "" {
-			checked++
-			err = s.verify(ctx, c, t.hooks)
-		}
-		return took.Seconds(), err
-	}
-	if _, err := rounds(ctx, 1, o.seed, tools, take); err != nil { // warm caches
-		return table{}, err
-	}
-	samples, err := rounds(ctx, o.rounds, o.seed, tools, take)
+	samples, checked, err := s.contest(ctx, o, tools, t)
 	if err != nil {
 		return table{}, err
 	}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-//go:embed c/spawn.c c/first.c c/drain.c
-var csources embed.FS
+//go:embed c/spawn.c c/first.c c/drain.c base.sh
+var sources embed.FS
 
 // stage is the place where everything is measured: a directory on a real disk
 // with the hook trees, the compiled C programs and the state of phased.
@@ -97,7 +97,7 @@ func fileSystem(dir string) (string, error) {
 // is not what is measured.
 func (s *stage) compile(ctx context.Context, name, to string, flags ...string) error {
 	source := "c/" + name + ".c"
-	text, err := csources.ReadFile(source)
+	text, err := sources.ReadFile(source)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ type tool struct {
 	state string
 	// native says that hooks' output is captured.
 	native bool
+	// provenance says that the record has what each hook changed.
+	provenance bool
 }
 
 const baseline = "C loop: posix_spawn, wait"
@@ -36,16 +38,22 @@ func (s *stage) contestants(only []string) ([]tool, error) {
 		s.personality("os-refresh-config (phased)", s.refreshConfig(filepath.Join(s.bin, "os-refresh-config"))),
 		s.native("phased run"),
 	}
-	picked := all[:1]
+	picked := pick(all, only)
+	if len(picked) == 1 {
+		return nil, fmt.Errorf("-tools %s names no tool that executes hooks (-hooks 0 -mib 0 leave those out)", strings.Join(only, ","))
+	}
+	return picked, nil
+}
+
+// pick returns the baseline, which comes first, and what is wanted of the others.
+func pick(all []tool, only []string) []tool {
+	picked := all[:1:1]
 	for _, c := range all[1:] {
 		if wanted(c.name, only) {
 			picked = append(picked, c)
 		}
 	}
-	if len(picked) == 1 {
-		return nil, fmt.Errorf("-tools %s names no tool", strings.Join(only, ","))
-	}
-	return picked, nil
+	return picked
 }
 
 func wanted(name string, only []string) bool {

@@ -23,6 +23,12 @@ type event struct {
 		Text    json.RawMessage
 		Dropped int64
 		Out     int64
+		Changes []struct{ Name json.RawMessage }
+		Trace   struct {
+			File  string
+			Line  int
+			Stack []json.RawMessage
+		}
 	} `json:"data"`
 }
 
@@ -46,6 +52,11 @@ func (s *stage) verify(ctx context.Context, c tool, hooks int) error {
 	if err := finished(events, hooks); err != nil {
 		return err
 	}
+	if c.provenance {
+		if err := changed(events, hooks); err != nil {
+			return err
+		}
+	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "phased"), "show", "last", "--json", "--state-dir", c.state)
 	cmd.Env, cmd.Stderr = s.environment(systemPath), os.Stderr
 	text, err := cmd.Output()
@@ -68,6 +79,23 @@ func finished(events []event, hooks int) error {
 	}
 	if last := events[len(events)-1]; last.Kind != "run.finished" || last.Data.Status != "succeeded" {
 		return fmt.Errorf("the record ends with %s %s, want run.finished succeeded", last.Kind, last.Data.Status)
+	}
+	return nil
+}
+
+// changed says whether the events tell of that many hooks that set their
+// variable.
+func changed(events []event, hooks int) error {
+	n := 0
+	for _, e := range events {
+		for _, c := range e.Data.Changes {
+			if e.Kind == "space.changed" && string(c.Name) == `"`+lastHook+`"` {
+				n++
+			}
+		}
+	}
+	if n != hooks {
+		return fmt.Errorf("the record has %d changes of %s, want %d", n, lastHook, hooks)
 	}
 	return nil
 }

@@ -67,3 +67,12 @@ type nothing struct{}
 
 func (nothing) Secret(string) bool       { return false }
 func (nothing) Clean(text string) string { return text }
+
+func readFile(t testing.TB, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

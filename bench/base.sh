@@ -1,8 +1,10 @@
 # A big variable space, as the libraries of a real stack leave it: 900 functions
 # (about 660 KB as declare -f prints them) and 1,500 variables (about 75 KB). The
-# measurements of snapshots and restores source it; it prints nothing.
+# measurements of snapshots and restores source it; it prints nothing. Another
+# number of functions may be its argument: variables keep the proportion.
 
-base_functions=900 base_variables=1500
+base_functions=${1:-900}
+base_variables=$(( base_functions * 5 / 3 ))
 
 base_templates=(
 'configure_@N@() {
