@@ -84,6 +84,7 @@ type Session struct {
 	flags   string // of the shell, as hooks have it
 	traps   map[string]string
 	armed   bool // the ERR trap is ours
+	speaks  map[textKey]bool
 	run     *sourcing
 	last    phased.Hook // that ran: what is written later is taken for its
 	spaces  snapshots
@@ -209,7 +210,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if err != nil {
 		return s.cannotBegin(err)
 	}
-	s.flags = letters(s.Config.Options) + onlyOf(ready.field(1), "evxu")
+	s.flags = letters(s.Config.Options) + onlyOf(ready.field(1), "evxuET")
 	told := phased.SessionStarted{Pid: s.pid, PidStart: s.start, Bash: ready.field(0), Options: s.Config.Options}
 	if s.Restore != "" {
 		if told.Lost, err = s.restore(ctx); err != nil {
@@ -339,7 +340,7 @@ func (s *Session) Close(ctx context.Context) error {
 func (s *Session) end(ctx context.Context) error {
 	err := s.closeFrame(ctx)
 	if err == nil && !s.over {
-		if err = s.tellTop("{ " + s.restoreFlags() + "}" + hidden + "\n"); err == nil {
+		if err = s.tellTop("{ __phased_failures=fatal; " + s.restoreFlags() + "}" + hidden + "\n"); err == nil {
 			s.script.closeWrite()
 			_, err = s.await(ctx, "")
 		}

@@ -22,7 +22,6 @@ type sourcing struct {
 	flags    string // with which it began
 	armed    bool   // it is watched by an ERR trap of ours
 	probed   bool
-	inPipe   int
 	unread   int
 	framed   bool // in a frame
 }
@@ -195,14 +194,14 @@ func (s *Session) text(h phased.Hook) (string, error) {
 		}
 		return s.called(h), nil
 	case s.frame != noFrame:
-		return goAhead(before), nil
+		return s.goAhead(before), nil
 	}
 	path := s.path(h)
 	line := quietly(before) + "source " + quoteWord(path)
 	for _, a := range h.Args {
 		line += " " + quoteWord(string(a))
 	}
-	return line + "; " + s.tell(saidEnd, false) + "\n", nil
+	return line + "; " + s.tellTopEnd() + "\n", nil
 }
 
 // called runs a lifecycle as a child of the shell, whatever its options are.
@@ -212,7 +211,7 @@ func (s *Session) called(h phased.Hook) string {
 		line += quoteWord(a) + " "
 	}
 	// The status is told, and nobody else minds it; the options stay as they were.
-	return line + "; { __phased_tell " + saidEnd + ` "$?" "$-"` + onlyOf(s.flags, "evxuE") + ` "$_"; ` + s.snapshotText(false) + "{ 'builtin' trap -p EXIT ERR; 'builtin' printf '\\0'; } >|" + s.answers.path + "; }" + hidden + "\n"
+	return line + "; { " + s.tellAs(saidEnd, "$?", "$-"+onlyOf(s.flags, "evxuET"), s.snapshotText(false)) + "; }" + hidden + "\n"
 }
 
 // path is the file that is sourced for the hook.

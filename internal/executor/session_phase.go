@@ -161,7 +161,7 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 		}
 		b.WriteString(s.loop(`source "$dir"/` + quoteWord("devstack/"+s.phase.Plugins) + args))
 	}
-	b.WriteString("{ __phased_tell " + saidLeft + ` "$?" "$-" "$_"; { 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|` + s.answers.path + "; }" + hidden + "; }; run_phase")
+	b.WriteString("{ " + s.tellAs(saidLeft, "$?", "$-", "") + "; }" + hidden + "; }; run_phase")
 	for _, a := range s.phase.Args {
 		b.WriteString(" " + quoteWord(string(a)))
 	}
@@ -193,7 +193,7 @@ func (s *Session) tellTop(line string) error { return s.script.write(quietly(s.d
 
 // tellFrame lets the loop of the frame do something, and waits for what it says.
 func (s *Session) tellFrame(ctx context.Context, text, said string) error {
-	if err := s.script.write(goAhead(text)); err != nil {
+	if err := s.script.write(s.goAhead(text)); err != nil {
 		return err
 	}
 	if said == "" {

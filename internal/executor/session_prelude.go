@@ -43,17 +43,14 @@ func (s *Session) prelude(failed string) string {
 __phased_say() { 'builtin' printf '%s\0' "$#" "$@" >|ANSWERS; }
 __phased_real() { 'builtin' return 7; }
 __phased_tell() {
-if { __phased_real; [[ $? != 7 ]]; } 2>/dev/null
+if __phased_real; [[ $? != 7 ]]
 then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
 fi
-'builtin' set +evxuE
-__phased_flags=${3//"${__phased_e:-@}"} __phased_leave=
-'builtin' printf '%s\0' 4 "$1" "$2" "$__phased_flags" >|ANSWERS
+'builtin' set +E
+__phased_leave=
+{ 'builtin' printf '%s\0' 4 "$1" "$__phased_s" "$__phased_flags"; 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|ANSWERS
 }
-__phased_go() {
-'builtin' read -r -N "$1" __phased_text <SCRIPT
-__phased_say stray
-}
+__phased_go() { __phased_say stray; }
 __phased_fail() {
 if [[ ${BASH_SUBSHELL-0} == 0 ]]
 then
@@ -69,6 +66,9 @@ __phased_exit() { __phased_fail exit "$1" "$2" "$3"; 'builtin' return "$1"; }
 __phased_call() { __phased_fail call "$1" "$2" "exit${3:+ $3}"; 'builtin' return "$1"; }
 `
 	t := text
+	if failed == "" {
+		failed = "/dev/null"
+	}
 	t += s.exitFunction() + "\n"
 	if s.dumps() {
 		t += space.DumpFunction
@@ -109,23 +109,40 @@ func (s *Session) regime() string {
 	return t
 }
 
-// tell says that something has ended, and then the traps, which only the place
-// itself can see.
+// tell says that something has ended: its status, the options, and the traps,
+// of which errtrace shows a function all. The options are off from then on.
 func (s *Session) tell(what string, frame bool) string {
-	return "{ __phased_tell " + what + ` "$?" "$-" "$_"; ` + s.snapshotText(frame) + `{ 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|` + s.answers.path + "; }" + hidden
+	return s.tellAs(what, "$?", "$-", s.snapshotText(frame))
 }
 
-// goAhead makes of a text what a frame's loop reads and does: a number of fixed
-// width, and so many characters. Outside of a frame it is a command that says so.
-func goAhead(text string) string {
-	n := strconv.Itoa(len(text))
-	return "__phased_go " + strings.Repeat(" ", goDigits-len(n)) + n + "\n" + text
+func (s *Session) tellAs(what, status, flags, between string) string {
+	return "__phased_s=" + status + " __phased_flags=" + flags + `; __phased_flags=${__phased_flags//"${__phased_e:-@}"}; 'builtin' set +evxuT -E; ` + between + "__phased_tell " + what
+}
+
+// tellTop is tell as a line of the top level.
+func (s *Session) tellTopEnd() string { return "{ " + s.tell(saidEnd, false) + "; }" + hidden }
+
+// goAhead makes of a text what a frame's loop reads and does: a line of fixed
+// width, and what does not fit it behind. Outside of a frame these are comments
+// of a command that says so.
+func (s *Session) goAhead(text string) string {
+	more := ""
+	if len(text) > goWidth-len(goBegin)-1 {
+		more = "#" + text + "\n"
+		text = "'builtin' read -r -N " + strconv.Itoa(len(more)) + " __phased_text <" + s.script.path + ` && 'builtin' eval "${__phased_text:1}"`
+	}
+	return goBegin + text + strings.Repeat(" ", goWidth-len(goBegin)-len(text)-1) + "\n" + more
 }
 
 const (
-	goDigits = 7
-	goWidth  = len("__phased_go ") + goDigits + 1
+	goBegin = "__phased_go #"
+	goWidth = 448
 )
+
+// readOn is how a frame reads its next word and does it.
+func (s *Session) readOn() string {
+	return "'builtin' read -r -N " + strconv.Itoa(goWidth) + " __phased_text <" + s.script.path + ` && 'builtin' eval "${__phased_text:` + strconv.Itoa(len(goBegin)) + `}"`
+}
 
 // loop is the loop of a frame: it says how the last hook ended, waits for the
 // word, and sources.

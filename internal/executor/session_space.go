@@ -78,7 +78,7 @@ func (s *Session) firstSnapshot(ctx context.Context) error {
 
 // snapshotHere makes one at the top level, between hooks.
 func (s *Session) snapshotHere(ctx context.Context, h phased.Hook) error {
-	text := "{ __phased_hook=; __phased_tell " + saidEnd + ` 0 "$-"` + onlyOf(s.flags, "evxuE") + ` "$_"; ` + s.snapshotText(false) + "'builtin' printf '\\0' >|" + s.answers.path + "; }" + hidden + "\n"
+	text := "{ __phased_hook=; " + s.tellAs(saidEnd, "0", "$-"+onlyOf(s.flags, "evxuET"), s.snapshotText(false)) + "; }" + hidden + "\n"
 	if err := s.tellTop(text); err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (s *Session) restore(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer os.Remove(path)
-	text := "__phased_lost=(); 'builtin' source " + quoteWord(path) + hidden + "; { __phased_tell " + saidEnd + ` "$?" "$-" "$_"; { 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|` + s.answers.path + "; " +
+	text := "__phased_lost=(); 'builtin' source " + quoteWord(path) + hidden + "; { " + s.tellAs(saidEnd, "$?", "$-", "") + "; " +
 		s.exitFunction() + `__phased_say ` + saidList + ` "${__phased_lost[@]}"; 'builtin' unset -v __phased_lost; }` + hidden + "\n"
 	if err := s.tellTop(text); err != nil {
 		return nil, err

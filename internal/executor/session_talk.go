@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -133,10 +132,9 @@ func (s *Session) probe(now time.Time) time.Time {
 		return time.Time{}
 	case !s.run.probed:
 		s.run.probed = true
-		if s.script.write(goAhead(s.readOn())) != nil {
+		if s.script.write(s.goAhead(s.readOn())) != nil {
 			return time.Time{}
 		}
-		s.run.inPipe = goWidth + len(s.readOn())
 	case s.script.empty():
 		if s.run.unread++; s.run.unread > 2 {
 			s.script.closeWrite() // it reads, and does nothing: that is its end
@@ -144,11 +142,6 @@ func (s *Session) probe(now time.Time) time.Time {
 		}
 	}
 	return now.Add(slow)
-}
-
-// readOn is how a frame reads its next word and does it.
-func (s *Session) readOn() string {
-	return "{ 'builtin' read -r -N " + strconv.Itoa(goWidth) + ` __phased_text && 'builtin' read -r -N "${__phased_text:12:7}" __phased_text; } <` + s.script.path + ` && 'builtin' eval "$__phased_text"`
 }
 
 // closeCapture takes what can still be read of the output of the session, which
@@ -196,7 +189,7 @@ func letters(options []string) string {
 
 // restoreFlags gives the options back to the hooks.
 func (s *Session) restoreFlags() string {
-	if f := onlyOf(s.flags, "evxuE"); f != "" {
+	if f := onlyOf(s.flags, "evxuET"); f != "" {
 		return "'builtin' set -" + f + "; "
 	}
 	return "'builtin' set +e; "

@@ -37,23 +37,22 @@ func readTraps(text string) map[string]string {
 // that the hook could see by accident: it has no ERR trap of its own, and does
 // not speak of any.
 func (s *Session) arm(h phased.Hook) string {
-	text := ""
-	if s.armed {
-		text = disarmed
-		s.armed = false
-		delete(s.traps, "ERR")
-	}
 	if s.Blind {
-		return text
+		return s.disarm()
 	}
-	if t := s.traps["EXIT"]; !strings.HasPrefix(t, quote(exitTrap)[:len("'{ __phased_exit")]) {
+	text := ""
+	if t := s.traps["EXIT"]; !strings.HasPrefix(t, "'{ __phased_exit") {
 		text += "'builtin' trap -- " + quote(exitTrap) + t + " EXIT; "
 	}
 	text += "__phased_failures=; "
-	if _, has := s.traps["ERR"]; has || strings.Contains(s.flags, "E") || s.speaksOfErr(h) {
-		return text
+	own := s.armed
+	if _, has := s.traps["ERR"]; has && !own || strings.Contains(s.flags, "E") || s.speaksOfErr(h) {
+		return s.disarm() + text
 	}
 	s.armed, s.run.armed = true, true
+	if own {
+		return text + "'builtin' set -E; "
+	}
 	return text + "'builtin' trap -- " + quote(errTrap) + " ERR; __phased_e=E; 'builtin' set -E; "
 }
 
@@ -75,11 +74,34 @@ func (s *Session) speaksOfErr(h phased.Hook) bool {
 	if s.localrc(h) {
 		return false
 	}
-	p, err := os.ReadFile(s.seen(string(h.Path)))
+	path := s.seen(string(h.Path))
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return true
+	}
+	k := textKey{path, st.ModTime().UnixNano(), st.Size()}
+	if speaks, known := s.speaks[k]; known {
+		return speaks
+	}
+	p, err := os.ReadFile(path)
 	if err != nil {
 		return true
 	}
-	t := string(p)
+	if s.speaks == nil {
+		s.speaks = map[textKey]bool{}
+	}
+	s.speaks[k] = speaksOfErr(string(p))
+	return s.speaks[k]
+}
+
+// textKey tells one content of a file from another, well enough for one run.
+type textKey struct {
+	path  string
+	mtime int64
+	size  int64
+}
+
+func speaksOfErr(t string) bool {
 	if strings.Contains(t, "errtrace") || strings.Contains(t, "extdebug") {
 		return true
 	}
