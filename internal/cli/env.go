@@ -193,21 +193,41 @@ func runBlame(ctx context.Context, w *World, o *spaceOptions) error {
 	if err != nil {
 		return err
 	}
-	steps, err := space.Blame(upTo(store.Follow(ctx, r.ID, 0), r.Seq), o.name)
+	told, err := o.steps(ctx, store, r)
 	if err != nil {
 		return errors.Join(broken("cannot read the record: %v", err), damage)
 	}
-	if len(steps) == 0 {
+	if len(told) == 0 {
 		return errors.Join(invalid("nothing in run %s has set or changed %q (phased env %s shows what there is)", r.ID, o.name, r.ID), damage)
-	}
-	told := make([]phased.BlameStep, len(steps))
-	for i, st := range steps {
-		told[i] = phased.BlameStep{Seq: st.Seq, Time: st.Time, Phase: st.Phase, Hook: st.Hook, Change: st.Change}
 	}
 	if o.json {
 		return errors.Join(report.JSON(w.Stdout, told), damage)
 	}
 	return errors.Join(report.Blame(w.Stdout, w.style(false, o.places.again()), report.Blamed{Run: r.ID, Name: phased.Text(o.name), Steps: told}), damage)
+}
+
+// steps returns what happened to the name, in the run and before that in those
+// that it goes on with: what these have done is there when its session starts.
+func (o *spaceOptions) steps(ctx context.Context, store *journal.Store, r phased.Run) ([]phased.BlameStep, error) {
+	var told []phased.BlameStep
+	if before := r.Start.Resumes; before != "" {
+		earlier, err := store.Run(ctx, before)
+		if err == nil {
+			told, err = o.steps(ctx, store, earlier)
+		}
+		if err != nil && !errors.Is(err, phased.ErrNoRun) { // its record may have been removed
+			return nil, err
+		}
+	}
+	known := len(told) > 0
+	steps, err := space.Blame(upTo(store.Follow(ctx, r.ID, 0), r.Seq), o.name)
+	for _, st := range steps {
+		if known && st.Phase == "" && st.Hook == "" {
+			continue
+		}
+		told = append(told, phased.BlameStep{Run: r.ID, Seq: st.Seq, Time: st.Time, Phase: st.Phase, Hook: st.Hook, Change: st.Change})
+	}
+	return told, err
 }
 
 // upTo ends a run's events at the last one that is to be read: of a run that

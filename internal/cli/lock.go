@@ -10,6 +10,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/report"
+	"phased/internal/shellinit"
 )
 
 // lock takes the run lock of the base; nil where it takes part in that of the run
@@ -158,7 +159,11 @@ func (j *job) others(ctx context.Context) error {
 		}
 		text := fmt.Sprintf("%s, run %s (process %d), works on %s since %s", what, r.ID, r.Pid, report.Name(phased.Text(j.base)), since(r.Began))
 		if j.o.wait.value == nil || time.Since(began) > *j.o.wait.value {
-			return &failure{exitBusy, errors.New("busy: " + text + j.instead(r.ID, r.Personality == ""))}
+			id := r.ID
+			if r.Personality == shellinit.Personality {
+				id = "" // a script's own shell: phased has no part in how it ends
+			}
+			return &failure{exitBusy, errors.New("busy: " + text + j.instead(id, r.Personality == ""))}
 		}
 		if !told {
 			told = true

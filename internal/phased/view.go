@@ -27,6 +27,9 @@ type SpaceEntry struct {
 
 // BlameStep is one change of a name: what `phased blame` shows.
 type BlameStep struct {
+	// Run is the run in which it was: that which was asked for, or one that this
+	// one goes on with.
+	Run    string    `json:"run"`
 	Seq    uint64    `json:"seq"` // of the event that tells it
 	Time   time.Time `json:"t"`
 	Phase  string    `json:"phase,omitempty"` // absent: the start of the session

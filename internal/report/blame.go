@@ -25,7 +25,7 @@ func Blame(w io.Writer, s Style, b Blamed) error {
 	}
 	p.line(title + stepsText(b.Steps))
 	for _, st := range b.Steps {
-		p.step(st, severalKinds(b.Steps))
+		p.step(st, severalKinds(b.Steps), b.Run)
 	}
 	return p.flush()
 }
@@ -58,7 +58,7 @@ func severalKinds(steps []phased.BlameStep) bool {
 }
 
 // step prints one change: a line that says who and what, then the values.
-func (p *printer) step(st phased.BlameStep, kind bool) {
+func (p *printer) step(st phased.BlameStep, kind bool, run string) {
 	c := st.Change
 	when := p.time(st.Time)
 	if p.Terminal {
@@ -71,6 +71,9 @@ func (p *printer) step(st phased.BlameStep, kind bool) {
 	text := "  " + p.paint(dim, when) + "  " + p.paint(bold, who(st)) + "  " + p.paint(whatColour(c.What), what)
 	if c.Local {
 		text += p.paint(dim, "  local to the point")
+	}
+	if st.Run != "" && st.Run != run {
+		text += p.paint(dim, "  in run "+p.id(st.Run))
 	}
 	if st.File != "" {
 		text += p.paint(dim, "  "+position(st.File, st.Line))
