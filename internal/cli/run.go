@@ -25,8 +25,8 @@ type runOptions struct {
 	limitFlags
 	lifecycle string
 	holdFlags
-	json      bool
-	plain     bool
+	json  bool
+	plain bool
 	innerFlags
 }
 

@@ -146,14 +146,14 @@ func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error
 		Record: func(...phased.Event) error { return nil }, RecordOptional: true, Compare: plan.Compare, Kill: stop.kill, ID: j.id,
 		Start: j.start(), Skip: j.skip, NewID: func() string { return newID(time.Now()) }, SessionExit: true,
 	}
-	var close func() error
+	closeRecord := func() error { return nil }
 	private := ""
 	if j.store != nil {
 		writer, err := j.store.Begin(j.id)
 		if err != nil {
 			return phased.Run{}, cannotRecord(err)
 		}
-		o.Record, close = writer.Append, writer.Close
+		o.Record, closeRecord = writer.Append, writer.Close
 		if private, err = j.store.Private(j.id); err != nil {
 			j.w.talk("this run cannot be resumed: %v", err)
 			private = ""
@@ -165,10 +165,7 @@ func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	o.Executor = s
 	run, err := engine.Run(ctx, j.plan, o)
-	if close != nil {
-		err = errors.Join(err, close())
-	}
-	return run, err
+	return run, errors.Join(err, closeRecord())
 }
 
 // newSession is the executor of sourced hooks for a plan.

@@ -25,10 +25,10 @@ type stackOptions struct {
 	topDir    string
 	localConf string
 	holdFlags
-	capture   string
-	only      string
-	hook      string
-	from      string
+	capture string
+	only    string
+	hook    string
+	from    string
 	innerFlags
 }
 

@@ -73,7 +73,7 @@ func TestTheShellDecides(t *testing.T) {
 			calls: "a/1 a/bad a/2 b/3", code: 7, status: phased.StatusFailed,
 		},
 		{
-			name: "not readable when its turn comes", hooks: func(f *fake) hooks {
+			name: "not readable when its turn comes", hooks: func(*fake) hooks {
 				return hooks{"bad": func(context.Context, phased.Hook) (phased.Result, error) {
 					return phased.Result{Skipped: "is gone"}, nil
 				}}

@@ -23,7 +23,8 @@ func asJSON(t interface{ Fatal(...any) }, s string) string {
 func checkString(t interface {
 	Fatal(...any)
 	Fatalf(string, ...any)
-}, s string) {
+}, s string,
+) {
 	want := `before"` + asJSON(t, s)
 	if got := string(appendString([]byte(`before"`), s)); got != want {
 		t.Fatalf("%q is written as\n%s, by encoding/json as\n%s", s, got, want)

@@ -110,7 +110,7 @@ func (c *cursor) text() string {
 				b = make([]byte, 0, len(s))
 			}
 			b = append(b, s[from:i]...)
-			n := 0
+			var n int
 			b, n = appendUnescaped(b, s[i:])
 			c.ok = n > 0
 			i += n
