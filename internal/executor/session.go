@@ -85,6 +85,8 @@ type Session struct {
 	traps   map[string]string
 	armed   bool // the ERR trap is ours
 	speaks  map[textKey]bool
+	on      string // options that the frame gives back
+	dirty   bool   // __phased_failures is to be emptied
 	run     *sourcing
 	last    phased.Hook // that ran: what is written later is taken for its
 	spaces  snapshots

@@ -132,6 +132,7 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result, error) {
 	run := s.run
 	s.run = nil
+	s.dirty = s.dirty || len(run.failures) > 0
 	var r phased.Result
 	switch {
 	case s.over:
@@ -177,6 +178,9 @@ func sourcedExit(status int) phased.Exit {
 // took takes what the shell has said of itself with the end of a hook.
 func (s *Session) took(r record) {
 	s.flags = r.field(1)
+	if s.armed {
+		s.flags = strings.ReplaceAll(s.flags, "E", "")
+	}
 	s.traps = readTraps(r.field(2))
 	s.armed = strings.HasPrefix(s.traps["ERR"], "'{ __phased_err")
 }
@@ -233,11 +237,10 @@ func (s *Session) before(h phased.Hook) (string, error) {
 	path := quoteWord(s.path(h))
 	switch {
 	case s.frame == pluginFrame:
-		b.WriteString(s.pluginLocals(h))
+		b.WriteString("__phased_leave=; " + s.pluginLocals(h))
 	case s.frame == hookFrame:
 		b.WriteString("'builtin' set -- " + path + "; ")
-	}
-	if len(s.phase.Files) == 0 && h.Plugin == "" {
+	case len(s.phase.Files) == 0 && h.Plugin == "" && !s.phase.Localrc:
 		b.WriteString("[[ ${i@a} == *[aAinr]* ]] || i=" + path + "; ")
 	}
 	if s.localrc(h) {
@@ -250,7 +253,20 @@ func (s *Session) before(h phased.Hook) (string, error) {
 		b.WriteString("__phased_hook=" + quoteWord(string(h.Name)) + "; ")
 	}
 	b.WriteString(s.arm(h))
-	b.WriteString(s.restoreFlags())
+	if s.dumps() {
+		b.WriteString(map[bool]string{true: "__phased_e=E; ", false: "__phased_e=; "}[s.armed])
+	}
+	on := onlyOf(s.flags, "evxuET")
+	if s.armed {
+		on += "E"
+	}
+	switch {
+	case s.frame == noFrame:
+		b.WriteString("'builtin' set \"-" + on + "\"; ")
+	case on != s.on:
+		s.on = on
+		b.WriteString("__phased_on=" + on + "; ")
+	}
 	return b.String(), nil
 }
 

@@ -124,7 +124,7 @@ func (s *Session) intoFrame(ctx context.Context, h phased.Hook) error {
 			return err
 		}
 		s.frame = pluginFrame
-		return nil
+		return nil // its first word takes the leave back
 	}
 	if err := s.closeFrame(ctx); err != nil {
 		return err
@@ -152,14 +152,18 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 	var b strings.Builder
 	b.WriteString(`function run_phase { { 'builtin' local mode="$1" phase="${2-}"; 'builtin' set --; }` + hidden + "; ")
 	if want == hookFrame {
-		b.WriteString(s.loop(`source "$1" "$mode" ${phase:+"$phase"}`))
+		loopVariable := ""
+		if len(s.phase.Files) == 0 {
+			loopVariable = "[[ ${i@a} == *[aAinr]* ]] || i=$1; "
+		}
+		b.WriteString(s.loop(loopVariable, `source "$1" "$mode" ${phase:+"$phase"}`))
 	}
 	if s.phase.Plugins != "" {
 		args := ""
 		if s.phase.Plugins == pluginScript {
 			args = ` "$mode" ${phase:+"$phase"}`
 		}
-		b.WriteString(s.loop(`source "$dir"/` + quoteWord("devstack/"+s.phase.Plugins) + args))
+		b.WriteString(s.loop("", `source "$dir"/`+quoteWord("devstack/"+s.phase.Plugins)+args))
 	}
 	b.WriteString("{ " + s.tellAs(saidLeft, "$?", "$-", "") + "; }" + hidden + "; }; run_phase")
 	for _, a := range s.phase.Args {
@@ -172,7 +176,7 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 	if _, err := s.await(ctx, saidEnd); err != nil {
 		return s.ended(ctx, err)
 	}
-	s.frame = want
+	s.frame, s.on, s.dirty = want, "none", true
 	restored := "'builtin' unset -f run_phase"
 	if users != "" {
 		restored = quoteWord(users)
@@ -184,7 +188,7 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 	if err != nil {
 		return err
 	}
-	return s.tellFrame(ctx, restored+"; "+locals+"{ "+s.readOn()+"; }", "")
+	return s.tellFrame(ctx, restored+"; __phased_leave=; "+locals+"{ "+s.readOn()+"; }", "")
 }
 
 // tellTop gives the shell a line for its top level, where no trap of ours may

@@ -47,7 +47,6 @@ if __phased_real; [[ $? != 7 ]]
 then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
 fi
 'builtin' set +E
-__phased_leave=
 { 'builtin' printf '%s\0' 4 "$1" "$__phased_s" "$__phased_flags"; 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|ANSWERS
 }
 __phased_go() { __phased_say stray; }
@@ -116,7 +115,7 @@ func (s *Session) tell(what string, frame bool) string {
 }
 
 func (s *Session) tellAs(what, status, flags, between string) string {
-	return "__phased_s=" + status + " __phased_flags=" + flags + `; __phased_flags=${__phased_flags//"${__phased_e:-@}"}; 'builtin' set +evxuT -E; ` + between + "__phased_tell " + what
+	return "__phased_s=" + status + " __phased_flags=" + flags + "; 'builtin' set +evxuT -E; " + between + "__phased_tell " + what
 }
 
 // tellTop is tell as a line of the top level.
@@ -136,7 +135,7 @@ func (s *Session) goAhead(text string) string {
 
 const (
 	goBegin = "__phased_go #"
-	goWidth = 448
+	goWidth = 160
 )
 
 // readOn is how a frame reads its next word and does it.
@@ -145,9 +144,9 @@ func (s *Session) readOn() string {
 }
 
 // loop is the loop of a frame: it says how the last hook ended, waits for the
-// word, and sources.
-func (s *Session) loop(source string) string {
-	return "while { " + s.tell(saidEnd, true) + "; " + s.readOn() + ` && [[ ! ${__phased_leave-} ]]; }` + hidden + "; do " + source + "; done; "
+// word, gives the options back, and sources.
+func (s *Session) loop(before, source string) string {
+	return "while { " + s.tell(saidEnd, true) + "; " + s.readOn() + ` && [[ ! ${__phased_leave-} ]] && { ` + before + `'builtin' set "-$__phased_on"; }; }` + hidden + "; do " + source + "; done; "
 }
 
 // quoteWord makes one word of a shell out of any string without NUL, in

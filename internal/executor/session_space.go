@@ -47,7 +47,9 @@ func (s *Session) snapshotText(frame bool) string {
 	if !s.dumps() || s.spaces.file == "" {
 		return ""
 	}
-	text := space.Snapshot(quoteWord(s.spaces.file), quoteWord(s.phase.Name), `"${__phased_hook-}"`, `"$__phased_flags"`, frame)
+	// errtrace is phased's own where the ERR trap is, and a hook's otherwise
+	flags := `"${__phased_flags//"${__phased_e:-@}"}"`
+	text := space.Snapshot(quoteWord(s.spaces.file), quoteWord(s.phase.Name), `"${__phased_hook-}"`, flags, frame)
 	if frame {
 		return "if [[ ${__phased_hook-} ]]; then " + text + "fi; "
 	}

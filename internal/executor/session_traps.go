@@ -44,16 +44,19 @@ func (s *Session) arm(h phased.Hook) string {
 	if t := s.traps["EXIT"]; !strings.HasPrefix(t, "'{ __phased_exit") {
 		text += "'builtin' trap -- " + quote(exitTrap) + t + " EXIT; "
 	}
-	text += "__phased_failures=; "
+	if s.dirty {
+		text += "__phased_failures=; "
+		s.dirty = false
+	}
 	own := s.armed
 	if _, has := s.traps["ERR"]; has && !own || strings.Contains(s.flags, "E") || s.speaksOfErr(h) {
 		return s.disarm() + text
 	}
 	s.armed, s.run.armed = true, true
 	if own {
-		return text + "'builtin' set -E; "
+		return text
 	}
-	return text + "'builtin' trap -- " + quote(errTrap) + " ERR; __phased_e=E; 'builtin' set -E; "
+	return text + "'builtin' trap -- " + quote(errTrap) + " ERR; "
 }
 
 // disarm takes the ERR trap away.
@@ -66,7 +69,7 @@ func (s *Session) disarm() string {
 	return disarmed
 }
 
-const disarmed = "'builtin' trap - ERR; __phased_e=; "
+const disarmed = "'builtin' trap - ERR; "
 
 // speaksOfErr reports whether the text of the hook may have to do with ERR
 // traps. What cannot be read is left alone.
