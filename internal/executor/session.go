@@ -70,6 +70,8 @@ type Session struct {
 	ownDir  bool
 	failed  string // that takes the variables when something fails
 
+	stdin string // what it was when nothing was sourced
+
 	pid   int // 0: not started
 	pidfd int
 	start uint64
@@ -289,6 +291,7 @@ func (s *Session) startBash() error {
 	if st, err := proc.Read(pid); err == nil {
 		s.start = st.Start
 	}
+	s.stdin, _ = os.Readlink(procFD(pid, 0)) // closed: ""
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"phased/internal/phased"
 	"phased/internal/space"
@@ -17,6 +18,7 @@ type snapshots struct {
 	file    string // that the shell writes to
 	was     *space.Space
 	before  *space.Space // at the beginning of the phase
+	lost    []string     // what the last one does not hold
 	hook    phased.Hook
 	pending chan compared
 	// restored is the space that the session began with, until its frame is made
@@ -100,6 +102,9 @@ func (n *snapshots) taken(s *Session, h phased.Hook) {
 	if err == nil {
 		err = os.Rename(n.file, filepath.Join(s.dir, SavedLast))
 	}
+	if err == nil && s.keeps() {
+		err = n.keepLost(s)
+	}
 	if err == nil {
 		err = n.makeNext(s)
 	}
@@ -177,6 +182,10 @@ func (n *snapshots) enter(s *Session, p phased.PlannedPhase) {
 	}
 	before := filepath.Join(s.dir, SavedBefore(p.Name))
 	_ = os.Remove(before) // mostly none is there
+	_ = os.Remove(savedLost(before))
+	if len(n.lost) > 0 {
+		_ = os.Link(savedLost(filepath.Join(s.dir, SavedLast)), savedLost(before)) // words only
+	}
 	if err := os.Link(filepath.Join(s.dir, SavedLast), before); err != nil {
 		s.setup.Sink.Warning(fmt.Sprintf("the variable space before phase %s cannot be kept: %v", p.Name, err))
 	}
@@ -223,7 +232,7 @@ func (s *Session) restore(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, s.cannotBegin(err)
 	}
-	return append(lost, more[1:]...), nil
+	return slices.Concat(lost, more[1:], readLost(s.Restore)), nil
 }
 
 func readSpace(path string) (*space.Space, error) {
