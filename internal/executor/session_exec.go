@@ -201,7 +201,7 @@ func (s *Session) text(h phased.Hook) (string, error) {
 		return s.goAhead(before), nil
 	}
 	path := s.path(h)
-	line := quietly(before) + "source " + quoteWord(path)
+	line := quietly(before) + `\source ` + quoteWord(path)
 	for _, a := range h.Args {
 		line += " " + quoteWord(string(a))
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"phased/internal/proc"
 )
 
 // What a snapshot cannot hold is kept beside it, in words, so that who goes on
@@ -32,10 +34,12 @@ func (s *Session) unsaved() []string {
 		}
 	}
 	for pid := range childSet(s.pid) {
-		command, _ := readAll("/proc/" + strconv.Itoa(pid) + "/cmdline") // gone meanwhile: nothing is lost
-		if command = strings.TrimSpace(strings.ReplaceAll(command, "\x00", " ")); command != "" {
-			all = append(all, fmt.Sprintf("process %d ran in the background: %s", pid, command))
+		if !proc.Alive(pid, 0) {
+			continue
 		}
+		command, _ := readAll("/proc/" + strconv.Itoa(pid) + "/cmdline") // empty while it calls exec
+		command = strings.TrimSpace(strings.ReplaceAll(command, "\x00", " "))
+		all = append(all, strings.TrimSuffix(fmt.Sprintf("process %d ran in the background: %s", pid, command), ": "))
 	}
 	slices.Sort(all)
 	return all

@@ -47,7 +47,7 @@ func TestWhatASnapshotDoesNotHoldIsTold(t *testing.T) {
 		return r
 	}
 	held, pidFile := private("held"), filepath.Join(dir, "pid")
-	run("exec 7>"+dir+"/file; sleep 600 & echo $! >"+pidFile+"; VALUE=kept", held, "")
+	run("exec 7>"+dir+"/file; sleep 600 & echo $! >"+pidFile+"; until [[ $(</proc/$!/comm) == sleep ]]; do :; done; VALUE=kept", held, "")
 	t.Cleanup(func() { _ = syscall.Kill(pidIn(t, pidFile), syscall.SIGKILL) })
 	again := run(`[[ $VALUE == kept ]]`, private("again"), filepath.Join(held, SavedLast))
 	lost := strings.Join(lostOf(t, again), "\n")

@@ -156,14 +156,14 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 		if len(s.phase.Files) == 0 {
 			loopVariable = "[[ ${i@a} == *[aAinr]* ]] || i=$1; "
 		}
-		b.WriteString(s.loop(loopVariable, `source "$1" "$mode" ${phase:+"$phase"}`))
+		b.WriteString(s.loop(loopVariable, `\source "$1" "$mode" ${phase:+"$phase"}`))
 	}
 	if s.phase.Plugins != "" {
 		args := ""
 		if s.phase.Plugins == pluginScript {
 			args = ` "$mode" ${phase:+"$phase"}`
 		}
-		b.WriteString(s.loop("", `source "$dir"/`+quoteWord("devstack/"+s.phase.Plugins)+args))
+		b.WriteString(s.loop("", `\source "$dir"/`+quoteWord("devstack/"+s.phase.Plugins)+args))
 	}
 	b.WriteString("{ " + s.tellAs(saidLeft, "$?", "$-", "") + "; }" + hidden + "; }; run_phase")
 	for _, a := range s.phase.Args {

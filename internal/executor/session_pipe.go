@@ -110,7 +110,7 @@ func (h *hearing) next() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what the session says cannot be read: %w", err)
+		return nil, fmt.Errorf("what the session says cannot be read: %w: %.100q", err, h.buf[h.begin:])
 	}
 	h.begin = len(h.buf) - len(rest)
 	out := make([]string, len(fields))

@@ -57,7 +57,7 @@ if [[ $1 != err || $3 == *e* || ! ${__phased_failures-} ]]
 then [[ $1 == exit && ${__phased_failures-} == fatal ]] || 'builtin' declare -p >|FAILED
 fi
 if [[ $3 == *e* && $1 == err || $1 == call ]]; then __phased_failures=fatal; else __phased_failures=some; fi
-'builtin' printf '%s\0' "$(( 5 + 3 * ${#FUNCNAME[@]} ))" "$1" "$2" "$3" "$4" "${#FUNCNAME[@]}" "${FUNCNAME[@]}" "${BASH_SOURCE[@]}" "${BASH_LINENO[@]}" >|ANSWERS
+'builtin' printf '%s\0' "$(( 5 + ${#FUNCNAME[@]} + ${#BASH_SOURCE[@]} + ${#BASH_LINENO[@]} ))" "$1" "$2" "$3" "$4" "${#FUNCNAME[@]}" "${FUNCNAME[@]}" "${BASH_SOURCE[@]}" "${BASH_LINENO[@]}" >|ANSWERS
 fi
 }
 __phased_err() { __phased_fail err "$1" "$2" "$3"; }
@@ -77,7 +77,7 @@ __phased_call() { __phased_fail call "$1" "$2" "exit${3:+ $3}"; 'builtin' return
 	}
 	t += s.regime()
 	t += `__phased_say ready "$BASH_VERSION" "$__phased_flags"` + "\n"
-	return strings.NewReplacer("ANSWERS", s.answers.path, "SCRIPT", s.script.path, "FAILED", failed).Replace(t)
+	return strings.NewReplacer("ANSWERS", s.answers.path, "SCRIPT", s.script.path, "FAILED", quoteWord(failed)).Replace(t)
 }
 
 // exitFunction tells where exit is called. In POSIX mode no function can have
@@ -138,15 +138,21 @@ const (
 	goWidth = 160
 )
 
-// readOn is how a frame reads its next word and does it.
-func (s *Session) readOn() string {
-	return "'builtin' read -r -N " + strconv.Itoa(goWidth) + " __phased_text <" + s.script.path + ` && 'builtin' eval "${__phased_text:` + strconv.Itoa(len(goBegin)) + `}"`
+// readWord is how a frame reads its next word, and doWord how it does that.
+func (s *Session) readWord() string {
+	return "'builtin' read -r -N " + strconv.Itoa(goWidth) + " __phased_text <" + s.script.path
 }
 
+func doWord() string { return `'builtin' eval "${__phased_text:` + strconv.Itoa(len(goBegin)) + `}"` }
+
+// readOn is how a frame reads its next word and does it.
+func (s *Session) readOn() string { return s.readWord() + " && " + doWord() }
+
 // loop is the loop of a frame: it says how the last hook ended, waits for the
-// word, gives the options back, and sources.
+// word, gives the options back, and sources. Under set -n every condition holds:
+// it is an until, lest it never ends.
 func (s *Session) loop(before, source string) string {
-	return "while { " + s.tell(saidEnd, true) + "; " + s.readOn() + ` && [[ ! ${__phased_leave-} ]] && { ` + before + `'builtin' set "-$__phased_on"; }; }` + hidden + "; do " + source + "; done; "
+	return "until { " + s.tell(saidEnd, true) + "; ! " + s.readWord() + " || { " + doWord() + `; [[ ${__phased_leave-} ]]; }; }` + hidden + "; do { " + before + `'builtin' set "-$__phased_on"; }` + hidden + "; " + source + "; done; "
 }
 
 // quoteWord makes one word of a shell out of any string without NUL, in

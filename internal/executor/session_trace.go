@@ -140,7 +140,7 @@ func (s *Session) trace(run *sourcing, r *phased.Result, j *job) *phased.Trace {
 	case r.Ended && err != nil && err.fatal(), !r.Ended:
 		return s.returned(run, r)
 	case r.Ended && exit != nil:
-		if r.Status == 2 && ownSource(exit.command) {
+		if r.Status == 2 {
 			if line, message := s.syntax(run.hook.Path); line > 0 {
 				return &phased.Trace{How: howSyntax, File: run.hook.Path, Line: line, Command: phased.Text(message)}
 			}
