@@ -38,3 +38,6 @@ func (s *Session) pluginLocals(h phased.Hook) string {
 	dir := strings.TrimSuffix(string(h.Path), "/devstack/"+s.phase.Plugins)
 	return `'builtin' set --; 'builtin' local plugins="${DEVSTACK_PLUGINS-}" plugin=` + quoteWord(h.Plugin) + " dir=" + quoteWord(dir) + "; "
 }
+
+// pluginFrameLocals are the names of those that no plugin's file has declared.
+func pluginFrameLocals() []string { return []string{"plugins", "plugin", "dir"} }

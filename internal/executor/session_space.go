@@ -141,6 +141,11 @@ func compare(f *os.File, was, before *space.Space, phase phased.PlannedPhase, h 
 		return compared{err: err}
 	}
 	is.Inherit(before)
+	if h.Plugin != "" { // the frame's own are nothing that the hook did
+		for _, name := range pluginFrameLocals() {
+			delete(is.Locals, name)
+		}
+	}
 	if was == nil {
 		return compared{is: is, changes: space.Initial(is, r)}
 	}
