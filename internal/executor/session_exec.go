@@ -158,6 +158,8 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
 	s.p.cap.after(s.setup.Sink, run.hook)
 	s.explain(run, &r, j)
+	// Who resumes goes on at this hook, in the space that it had.
+	s.spaces.frozen = s.spaces.frozen || !r.OK() && s.phase.OnFailure != phased.Shell && s.phase.Calls == ""
 	switch {
 	case s.over:
 	case s.frame == noFrame && run.framed:

@@ -19,6 +19,7 @@ type snapshots struct {
 	was     *space.Space
 	before  *space.Space // at the beginning of the phase
 	lost    []string     // what the last one does not hold
+	frozen  bool         // a hook has failed: the last one stays that before it
 	hook    phased.Hook
 	pending chan compared
 	// restored is the space that the session began with, until its frame is made
@@ -99,10 +100,14 @@ func (n *snapshots) taken(s *Session, h phased.Hook) {
 		return
 	}
 	f, err := os.Open(n.file)
-	if err == nil {
+	switch {
+	case err != nil:
+	case n.frozen:
+		err = os.Remove(n.file)
+	default:
 		err = os.Rename(n.file, filepath.Join(s.dir, SavedLast))
 	}
-	if err == nil && s.keeps() {
+	if err == nil && s.keeps() && !n.frozen {
 		err = n.keepLost(s)
 	}
 	if err == nil {
