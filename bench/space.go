@@ -66,13 +66,13 @@ func (t *table) pair() {
 
 // base writes the script that makes a variable space with so many functions, and
 // returns a command that sources it.
-func (s *stage) base(functions int) (path, source string, err error) {
+func (s *stage) base(functions int) (source string, err error) {
 	text, err := sources.ReadFile("base.sh")
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	path = filepath.Join(s.dir, "base.sh")
-	return path, fmt.Sprintf("source %s %d\n", path, functions), os.WriteFile(path, text, 0o644)
+	path := filepath.Join(s.dir, "base.sh")
+	return fmt.Sprintf("source %s %d\n", path, functions), os.WriteFile(path, text, 0o644)
 }
 
 // big is a bash with a big variable space that does one thing a turn.
@@ -87,7 +87,7 @@ type big struct {
 }
 
 func (s *stage) openBig(ctx context.Context, functions int) (*big, error) {
-	_, base, err := s.base(functions)
+	base, err := s.base(functions)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ func bigHooks(ctx context.Context, s *stage, o options) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	_, source, err := s.base(o.space)
+	source, err := s.base(o.space)
 	if err != nil {
 		return table{}, err
 	}

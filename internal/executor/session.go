@@ -131,7 +131,8 @@ func (s *Session) Enter(ctx context.Context, p phased.PlannedPhase, setup phased
 	}
 	s.phase, s.entered = p, true
 	s.spaces.enter(s, p)
-	if p.Calls == "" && p.Scope == phased.ScopeFunction && !(len(p.Entries) > 0 && p.Entries[0].Plugin != "" && p.Entries[0].Verdict == phased.VerdictRun) {
+	pluginsFirst := len(p.Entries) > 0 && p.Entries[0].Plugin != "" && p.Entries[0].Verdict == phased.VerdictRun
+	if p.Calls == "" && p.Scope == phased.ScopeFunction && !pluginsFirst {
 		err = s.openFrame(ctx, hookFrame)
 	}
 	return p, err
@@ -214,7 +215,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if err != nil {
 		return s.cannotBegin(err)
 	}
-	s.flags = letters(s.Config.Options) + onlyOf(ready.field(1), "evxuET")
+	s.flags = letters(s.Config.Options) + ofHooks(ready.field(1))
 	told := phased.SessionStarted{Pid: s.pid, PidStart: s.start, Bash: ready.field(0), Options: s.Config.Options}
 	if s.Restore != "" {
 		if told.Lost, err = s.restore(ctx); err != nil {

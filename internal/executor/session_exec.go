@@ -203,21 +203,21 @@ func (s *Session) text(h phased.Hook) (string, error) {
 		return s.goAhead(before), nil
 	}
 	path := s.path(h)
-	line := quietly(before) + `\source ` + quoteWord(path)
+	words := []string{`\source`, quoteWord(path)}
 	for _, a := range h.Args {
-		line += " " + quoteWord(string(a))
+		words = append(words, quoteWord(string(a)))
 	}
-	return line + "; " + s.tellTopEnd() + "\n", nil
+	return quietly(before) + strings.Join(words, " ") + "; " + s.tellTopEnd() + "\n", nil
 }
 
 // called runs a lifecycle as a child of the shell, whatever its options are.
 func (s *Session) called(h phased.Hook) string {
-	line := quietly(s.disarm())
+	var words []string
 	for _, a := range s.Call(h) {
-		line += quoteWord(a) + " "
+		words = append(words, quoteWord(a))
 	}
 	// The status is told, and nobody else minds it; the options stay as they were.
-	return line + "; { " + s.tellAs(saidEnd, "$?", "$-"+onlyOf(s.flags, "evxuET"), s.snapshotText(false)) + "; }" + hidden + "\n"
+	return quietly(s.disarm()) + strings.Join(words, " ") + "; { " + s.tellAs(saidEnd, "$?", "$-"+ofHooks(s.flags), s.snapshotText(false)) + "; }" + hidden + "\n"
 }
 
 // path is the file that is sourced for the hook.
@@ -258,7 +258,7 @@ func (s *Session) before(h phased.Hook) (string, error) {
 	if s.dumps() {
 		b.WriteString(map[bool]string{true: "__phased_e=E; ", false: "__phased_e=; "}[s.armed])
 	}
-	on := onlyOf(s.flags, "evxuET")
+	on := ofHooks(s.flags)
 	if s.armed {
 		on += "E"
 	}

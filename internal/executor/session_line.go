@@ -52,11 +52,11 @@ func (s *Session) clean(text string) string {
 // lineVariables adds the variables that the line uses, as the shell had them at
 // the moment of the failure.
 func (s *Session) lineVariables(t *phased.Trace) {
-	text := string(t.Command)
+	lines := []string{string(t.Command)}
 	for _, l := range t.Source {
-		text += "\n" + string(l)
+		lines = append(lines, string(l))
 	}
-	names := namesIn(text)
+	names := namesIn(strings.Join(lines, "\n"))
 	if len(names) == 0 || s.failed == "" {
 		return
 	}

@@ -23,10 +23,11 @@ func (s *Session) writeLocalrc() error {
 
 // pluginFunctions are DevStack's, where the base steps have defined none.
 func (s *Session) pluginFunctions() string {
-	known := ""
+	var cases []string
 	for _, p := range s.Config.Plugins {
-		known += "(" + quoteWord(p.Name) + ") GITDIR[$1]=" + quoteWord(string(p.Dir)) + ";; "
+		cases = append(cases, "("+quoteWord(p.Name)+") GITDIR[$1]="+quoteWord(string(p.Dir))+";; ")
 	}
+	known := strings.Join(cases, "")
 	return "'builtin' declare -F enable_plugin >|/dev/null || { 'builtin' declare -gA GITREPO GITDIR GITBRANCH; 'builtin' declare -g DEVSTACK_PLUGINS=; " +
 		`enable_plugin() { if [[ ,$DEVSTACK_PLUGINS, == *,"$1",* ]]; then echo "plugin $1 is enabled twice" >&2; return 1; fi; ` +
 		`DEVSTACK_PLUGINS+=,$1; GITREPO[$1]=$2; GITBRANCH[$1]=${3:-master}; case $1 in ` + known + `(*) GITDIR[$1]=${DEST:-/opt/stack}/$1;; esac; }; }; ` +

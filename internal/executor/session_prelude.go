@@ -91,21 +91,21 @@ func (s *Session) exitFunction() string {
 
 // regime is the state that the lifecycle asks for, but for the options.
 func (s *Session) regime() string {
-	t := ""
+	var lines []string
 	if u := s.setup.Surroundings.Umask; u >= 0 {
-		t += "'builtin' umask " + strconv.FormatInt(int64(u), 8) + "\n"
+		lines = append(lines, "'builtin' umask "+strconv.FormatInt(int64(u), 8)+"\n")
 	}
 	if s.Config.TopDir != "" {
-		t += "TOP_DIR=" + quote(string(s.Config.TopDir)) + "\n"
+		lines = append(lines, "TOP_DIR="+quote(string(s.Config.TopDir))+"\n")
 	}
 	for _, o := range s.Config.Options {
 		switch o {
 		case "errexit", "nounset", "xtrace", "verbose": // when the first hook is sourced
 		default:
-			t += "'builtin' set -o " + quote(o) + "\n"
+			lines = append(lines, "'builtin' set -o "+quote(o)+"\n")
 		}
 	}
-	return t
+	return strings.Join(lines, "")
 }
 
 // tell says that something has ended: its status, the options, and the traps,

@@ -83,7 +83,7 @@ func (s *Session) firstSnapshot(ctx context.Context) error {
 
 // snapshotHere makes one at the top level, between hooks.
 func (s *Session) snapshotHere(ctx context.Context, h phased.Hook) error {
-	text := "{ __phased_hook=; " + s.tellAs(saidEnd, "0", "$-"+onlyOf(s.flags, "evxuET"), s.snapshotText(false)) + "; }" + hidden + "\n"
+	text := "{ __phased_hook=; " + s.tellAs(saidEnd, "0", "$-"+ofHooks(s.flags), s.snapshotText(false)) + "; }" + hidden + "\n"
 	if err := s.tellTop(text); err != nil {
 		return err
 	}

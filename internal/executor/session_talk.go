@@ -158,10 +158,11 @@ func (s *Session) closeCapture() error {
 	return err
 }
 
-// onlyOf returns the letters of flags that are among some.
-func onlyOf(flags, some string) string {
+// ofHooks returns those letters of flags that are switched off while phased
+// speaks.
+func ofHooks(flags string) string {
 	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(some, r) {
+		if strings.ContainsRune("evxuET", r) {
 			return r
 		}
 		return -1
@@ -171,25 +172,17 @@ func onlyOf(flags, some string) string {
 // letters returns the letters of the options that are switched on while hooks
 // run, and not while phased speaks.
 func letters(options []string) string {
-	all := ""
+	known := map[string]string{"errexit": "e", "nounset": "u", "xtrace": "x", "verbose": "v"}
+	var all []string
 	for _, o := range options {
-		switch o {
-		case "errexit":
-			all += "e"
-		case "nounset":
-			all += "u"
-		case "xtrace":
-			all += "x"
-		case "verbose":
-			all += "v"
-		}
+		all = append(all, known[o])
 	}
-	return all
+	return strings.Join(all, "")
 }
 
 // restoreFlags gives the options back to the hooks.
 func (s *Session) restoreFlags() string {
-	if f := onlyOf(s.flags, "evxuET"); f != "" {
+	if f := ofHooks(s.flags); f != "" {
 		return "'builtin' set -" + f + "; "
 	}
 	return "'builtin' set +e; "
