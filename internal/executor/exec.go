@@ -279,6 +279,9 @@ func (j *job) look(now time.Time) bool {
 	clear(j.tree.old) // a pid may have been given out again
 	members, sure, err := j.tree.scan()
 	j.scanAt = now.Add(j.pause)
+	if j.gone && j.session != nil {
+		j.tree.signalOrphans(members, j.ending.signal)
+	}
 	if !j.gone || len(members) > 0 {
 		j.pause = min(2*j.pause, rescanLast)
 		return false
