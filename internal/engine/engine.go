@@ -70,7 +70,8 @@ type run struct {
 	recordErr error
 
 	failure *phased.Failure
-	over    bool // the session has ended: nothing can follow
+	warned  map[phased.Text]bool // entries that look like hooks and are none
+	over    bool                 // the session has ended: nothing can follow
 	ran     int
 	failed  int
 	started bool // the executor has told of the hook that it was given

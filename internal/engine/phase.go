@@ -61,6 +61,7 @@ func (r *run) enter(ctx context.Context, planned phased.PlannedPhase) (phased.Pl
 		s.Entries = []phased.Entry{}
 	}
 	r.emit(s)
+	r.lookAlikes(p)
 	switch {
 	case err != nil:
 		return p, err
@@ -74,6 +75,21 @@ func (r *run) enter(ctx context.Context, planned phased.PlannedPhase) (phased.Pl
 		err = errors.Join(err, r.o.Executor.Leave(ctx))
 	}
 	return p, err
+}
+
+// lookAlikes warns of entries that are no hooks and may have been meant to be:
+// once a run, though every point lists them.
+func (r *run) lookAlikes(p phased.PlannedPhase) {
+	for _, e := range p.Entries {
+		if !e.LooksLikeHook() || r.warned[e.Path] {
+			continue
+		}
+		if r.warned == nil {
+			r.warned = map[phased.Text]bool{}
+		}
+		r.warned[e.Path] = true
+		r.emit(phased.HookWarning{Phase: p.Name, Hook: e.Name, Code: phased.WarnLookAlike, Message: "is not sourced: " + e.Detail, File: e.Path})
+	}
 }
 
 func listError(format string, args ...any) error {

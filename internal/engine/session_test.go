@@ -170,6 +170,33 @@ func TestSkip(t *testing.T) {
 	}
 }
 
+// TestLookAlikesAreToldOnce warns of a name that may have been meant for a hook
+// at the first point that lists it.
+func TestLookAlikesAreToldOnce(t *testing.T) {
+	p := shellPlan("a: 1", "b: 1")
+	for i := range p.Phases {
+		p.Phases[i].Entries = append(p.Phases[i].Entries,
+			phased.Entry{Name: "50-x.SH", Path: "/x/50-x.SH", Verdict: phased.VerdictNoMatch, Detail: phased.LooksLikeHook + "it ends with .SH"},
+			phased.Entry{Name: "README", Path: "/x/README", Verdict: phased.VerdictNoMatch, Detail: "the name does not match *.sh"})
+	}
+	run, rec, err := start(t, t.Context(), p, &fake{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []phased.HookWarning
+	for _, e := range rec.events {
+		if w, ok := e.Data.(phased.HookWarning); ok {
+			told = append(told, w)
+		}
+	}
+	if len(told) != 1 || told[0].Phase != "a" || told[0].Hook != "50-x.SH" || told[0].Code != phased.WarnLookAlike {
+		t.Errorf("told %+v", told)
+	}
+	if len(run.Phases[0].Warnings) != 1 {
+		t.Errorf("the phase has %+v", run.Phases[0].Warnings)
+	}
+}
+
 // TestACalledRunHasAnID gives a lifecycle that is called the id of its run.
 func TestACalledRunHasAnID(t *testing.T) {
 	f, n := &fake{}, 0

@@ -322,20 +322,17 @@ func (s *Session) syntax(path phased.Text) (line int, message string) {
 
 // earlyExit warns of a hook that ended the run half-way, with status 0.
 func (s *Session) earlyExit(run *sourcing, t *phased.Trace) {
-	message := "ended the run half-way with status 0"
-	if t.Line > 0 {
-		message += ", at " + string(t.File) + ":" + strconv.Itoa(t.Line)
-	}
+	const message = "ended the run half-way with status 0"
 	s.setup.Sink.Tell(phased.HookWarning{Phase: run.hook.Phase, Hook: run.hook.Name, Code: phased.WarnExitEarly, Message: message, File: t.File, Line: t.Line})
 }
 
 func (s *Session) tellIgnored(run *sourcing, n int, first failure) {
-	message := strconv.Itoa(n) + " commands failed, first at "
+	message := strconv.Itoa(n) + " commands failed, the first: "
 	if n == 1 {
-		message = "a command failed, at "
+		message = "a command failed: "
 	}
 	at := first.frames[0]
-	message += string(at.File) + ":" + strconv.Itoa(at.Line) + ": " + firstLine(first.command)
+	message += firstLine(first.command)
 	if s.Redact != nil {
 		message = s.Redact.Clean(message)
 	}

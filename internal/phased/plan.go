@@ -1,6 +1,9 @@
 package phased
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Verdict is what phased decided about an entry of a hook directory: VerdictRun,
 // or the reason code for which the entry is skipped. Codes are frozen: scripts
@@ -41,6 +44,16 @@ type Entry struct {
 	Plugin  string    `json:"plugin,omitempty" doc:"plugin that it belongs to"`
 	// File is what the digest was made of. It stays in the process.
 	File FileID `json:"-"`
+}
+
+// LooksLikeHook starts the detail of an entry whose name does not match and may
+// have been meant to: 50-x.SH, 50-x.sh~.
+const LooksLikeHook = "looks like a hook: "
+
+// LooksLikeHook reports whether the entry is no hook and may have been meant for
+// one.
+func (e Entry) LooksLikeHook() bool {
+	return e.Verdict == VerdictNoMatch && strings.HasPrefix(e.Detail, LooksLikeHook)
 }
 
 // FileID tells one content of one file from another, as far as the kernel's

@@ -159,7 +159,7 @@ func notSourced(ph phased.PlannedPhase, e phased.Entry) []Finding {
 	code := Code(e.Verdict)
 	switch e.Verdict {
 	case phased.VerdictNoMatch:
-		if strings.HasPrefix(e.Detail, looksLikeHook) {
+		if e.LooksLikeHook() {
 			f.add(code, SeverityWarning, 0, "is not sourced: "+e.Detail, cureLookAlike(string(e.Name), ph.Glob))
 		}
 	case phased.VerdictDanglingLink:

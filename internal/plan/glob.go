@@ -136,9 +136,6 @@ func expandByBash(bash, dir, glob string, env []string) ([]string, error) {
 	return names, nil
 }
 
-// looksLikeHook starts the detail of a name that may have been meant for a hook.
-const looksLikeHook = "looks like a hook: "
-
 // whyNoMatch says why a name is none of a hook, and whether it looks like one.
 func whyNoMatch(name, glob string, now bool) string {
 	if fitsByBytes(name, glob) {
@@ -149,7 +146,7 @@ func whyNoMatch(name, glob string, now bool) string {
 	}
 	why := "the name does not match " + glob
 	if like := lookAlike(name, glob); like != "" {
-		return looksLikeHook + like + "; " + why
+		return phased.LooksLikeHook + like + "; " + why
 	}
 	return why
 }
