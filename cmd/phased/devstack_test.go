@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,18 +23,23 @@ func TestDevStackCases(t *testing.T) {
 	if err != nil || len(cases) != devstackCount {
 		t.Fatalf("%d cases, %v; expected %d", len(cases), err, devstackCount)
 	}
+	state := filepath.Join(filepath.Dir(bin), "state")
+	if err := errors.Join(os.Mkdir(state, 0o755), os.Chmod(state, 0o1777)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range cases {
 		name := filepath.Base(filepath.Dir(c))
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			runDevStackCase(t, bin, name)
+			// A record of its own, also where the case runs as nobody.
+			runDevStackCase(t, "/usr/bin/env PHASED_STATE_DIR="+filepath.Join(state, name)+" "+bin, name)
 		})
 	}
 }
 
-func runDevStackCase(t *testing.T, bin, name string) {
+func runDevStackCase(t *testing.T, command, name string) {
 	t.Helper()
-	cmd := exec.Command("/bin/bash", filepath.Join(devstackCases, "run-cases.sh"), "-v", bin, name)
+	cmd := exec.Command("/bin/bash", filepath.Join(devstackCases, "run-cases.sh"), "-v", command, name)
 	cmd.Env = append(os.Environ(), "CASE_TIMEOUT=120", "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("pass=1 fail=0 skip=0")) {

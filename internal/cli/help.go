@@ -24,8 +24,15 @@ func printOverview(w io.Writer) error {
   phased runs                  the history
   phased stop                  end the run that goes on
 
-Further: prune, install-personalities, uninstall-personalities, completion,
-version. phased help COMMAND tells all about one; phased help exit-codes lists
+Of hooks that are sourced into one bash, as those of DevStack's extras.d:
+
+  phased stack --top-dir DIR   run them; phased unstack and phased clean likewise
+  phased resume                go on where it failed, with the variables as they were
+  phased env                   the variables, functions and options that they share
+  phased blame NAME            which hook set, changed or removed one
+
+Further: prune, forget, shell-init, install-personalities,
+uninstall-personalities, completion, version. phased help COMMAND tells all about one; phased help exit-codes lists
 the exit codes.
 `)
 	return err
