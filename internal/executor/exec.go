@@ -22,6 +22,10 @@ const (
 	// first and at most.
 	rescanFirst = 5 * time.Millisecond
 	rescanLast  = 250 * time.Millisecond
+	// lateAfter is how long a command that a shell has begun after it was told to
+	// end may run, at most, before it is told to end as well: it may be part of a
+	// trap, or what the shell was just about to do.
+	lateAfter = 5 * time.Second
 	// maxDoubts is how often nothing may be found of an ended hook's tree,
 	// without being sure of it, before it is searched as for a kill.
 	maxDoubts = 20
@@ -50,6 +54,7 @@ type job struct {
 	gone   bool    // its own process has ended
 	killed bool
 	killAt time.Time
+	lateAt time.Time // when what the session's shell has begun since is told, too
 	scanAt time.Time
 	pause  time.Duration // until the next look at the tree
 	doubts int           // looks that found nothing, and were not sure
@@ -63,7 +68,8 @@ type talk struct {
 	hear     func() (answered bool, err error)  // what came from it
 	ask      func(now time.Time) (at time.Time) // called at askAt; says when again
 	askAt    time.Time
-	answered bool // what was awaited has come: the job is over, though its process lives
+	exiting  func() bool // the shell has begun its EXIT trap
+	answered bool        // what was awaited has come: the job is over, though its process lives
 }
 
 // ending is how a hook is ended, and what its Exit then says.
@@ -279,8 +285,8 @@ func (j *job) look(now time.Time) bool {
 	clear(j.tree.old) // a pid may have been given out again
 	members, sure, err := j.tree.scan()
 	j.scanAt = now.Add(j.pause)
-	if j.gone && j.session != nil {
-		j.tree.signalOrphans(members, j.ending.signal)
+	if j.session != nil {
+		j.tree.signalLate(members, j.ending.signal, !now.Before(j.lateAt) && !j.session.exiting())
 	}
 	if !j.gone || len(members) > 0 {
 		j.pause = min(2*j.pause, rescanLast)
@@ -300,6 +306,7 @@ func (j *job) look(now time.Time) bool {
 func (j *job) terminate(e *ending, now time.Time) {
 	j.ending = e
 	j.tree = j.newTree()
+	j.lateAt = now.Add(min(j.setup.Grace/2, lateAfter))
 	j.killAt, j.scanAt, j.pause = now.Add(j.setup.Grace), now.Add(rescanFirst), rescanFirst
 	if e.atOnce || j.p.killNow() {
 		j.killAt = now

@@ -72,13 +72,14 @@ type Session struct {
 
 	stdin string // what it was when nothing was sourced
 
-	pid   int // 0: not started
-	pidfd int
-	start uint64
-	over  bool // it has ended and was waited for
-	exit  phased.Exit
-	ru    unix.Rusage
-	times cpuTimes
+	pid     int // 0: not started
+	pidfd   int
+	start   uint64
+	over    bool // it has ended and was waited for
+	exiting bool // it has begun its EXIT trap
+	exit    phased.Exit
+	ru      unix.Rusage
+	times   cpuTimes
 
 	phase   phased.PlannedPhase
 	entered bool

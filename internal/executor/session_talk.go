@@ -46,7 +46,7 @@ func (s *Session) awaitFor(ctx context.Context, until func(record) bool) (record
 func (s *Session) listen(ctx context.Context, h phased.Hook, askAt time.Time, until func(record) bool) (*job, record, error) {
 	j := &job{p: &s.p, hook: h, setup: s.setup, pid: s.pid, pidfd: s.pidfd, start: s.start}
 	var got record
-	j.session = &talk{fd: s.answers.r, ask: s.probe, askAt: askAt, hear: func() (bool, error) {
+	j.session = &talk{exiting: func() bool { return s.exiting }, fd: s.answers.r, ask: s.probe, askAt: askAt, hear: func() (bool, error) {
 		for s.heard.read(s.answers.r) {
 		}
 		for got == nil {
@@ -113,6 +113,7 @@ func (s *Session) reap(ctx context.Context, j *job, got record) error {
 
 // note keeps what is said of failures.
 func (s *Session) note(r record) {
+	s.exiting = s.exiting || r.what() == saidExit
 	if s.run == nil {
 		return
 	}

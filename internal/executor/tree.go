@@ -46,13 +46,13 @@ type tree struct {
 	// need not be read again; unclear are processes that a scan could not judge.
 	old     map[int]bool
 	unclear map[int]uint64
-	told    map[int]uint64 // members that a signal was sent to, with their start time
+	told    map[int]proc.Stat // members that a signal was sent to, as they were then
 }
 
 // newTree returns the tree of a started hook. Without a marker and a group of
 // its own only descendants belong to it, as with the originals.
 func newTree(h phased.Hook, pid, pidfd int, start uint64, group bool, marker string) *tree {
-	t := &tree{pid: pid, pidfd: pidfd, start: start, group: group, wide: group || marker != "", known: map[int]uint64{}, old: map[int]bool{}, unclear: map[int]uint64{}, told: map[int]uint64{}}
+	t := &tree{pid: pid, pidfd: pidfd, start: start, group: group, wide: group || marker != "", known: map[int]uint64{}, old: map[int]bool{}, unclear: map[int]uint64{}, told: map[int]proc.Stat{}}
 	if marker != "" {
 		t.marks = []string{marker, "PHASED_PHASE=" + h.Phase, "PHASED_HOOK=" + string(h.Name)}
 	}
@@ -198,7 +198,7 @@ func (t *tree) signal(sig unix.Signal) int {
 	}
 	n := 0
 	for _, s := range members {
-		t.told[s.Pid] = s.Start
+		t.told[s.Pid] = s
 		if t.spared != 0 && s.Group == t.spared {
 			continue
 		}
@@ -209,19 +209,27 @@ func (t *tree) signal(sig unix.Signal) int {
 	return n
 }
 
-// signalOrphans sends the signal to those members that did not get it and have
-// no parent among the members any more: a shell may fork once more between a
-// signal and its own end, and nobody waits for such a child.
-func (t *tree) signalOrphans(members []proc.Stat, sig unix.Signal) {
+// signalLate sends the signal to members whom it has not reached, though they
+// were to get it: a shell may fork once more between the signal and its own end.
+// Those are what has no parent among the members any more, what has called exec
+// since (a shell that was just forked takes the signal for its own), and, where
+// late is set, the children of the hook's own process. Other members that are
+// new clean up behind one that was told: they are left alone.
+func (t *tree) signalLate(members []proc.Stat, sig unix.Signal, late bool) {
 	alive := make(map[int]bool, len(members))
 	for _, s := range members {
 		alive[s.Pid] = true
 	}
 	for _, s := range members {
-		if t.told[s.Pid] != s.Start && !alive[s.Parent] && (t.spared == 0 || s.Group != t.spared) {
-			t.told[s.Pid] = s.Start
-			_ = send(s, sig) // gone is no error
+		told, was := t.told[s.Pid]
+		was = was && told.Start == s.Start
+		reached := was && told.Command == s.Command
+		ours := late && s.Parent == t.pid
+		if reached || t.spared != 0 && s.Group == t.spared || !was && alive[s.Parent] && !ours {
+			continue
 		}
+		t.told[s.Pid] = s
+		_ = send(s, sig) // gone is no error
 	}
 }
 
