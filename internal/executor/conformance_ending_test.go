@@ -163,7 +163,7 @@ func trees() []behaviour {
 			check: both(signals("SIGTERM"), gone("a", "b")),
 		},
 		{
-			name: "tree: a child that ignores TERM", want: timedOut(15), setup: graceOf(short), during: ends(timeout, "a"),
+			name: "tree: a child that ignores TERM", want: timedOut(15), setup: graceOf(short), slow: true, during: ends(timeout, "a"),
 			body:  "(trap '' TERM; echo x; " + ready + forever + ") & echo $! >$DIR/a; " + forever,
 			check: both(signals("SIGTERM", "SIGKILL"), gone("a")),
 		},
@@ -173,17 +173,17 @@ func trees() []behaviour {
 			check: both(signals("SIGTERM"), gone("a"), output("cleaned\n")),
 		},
 		{
-			name: "tree: a session of its own", want: timedOut(15), setup: graceOf(short), during: ends(timeout, "a", "b"),
+			name: "tree: a session of its own", want: timedOut(15), setup: graceOf(short), slow: true, during: ends(timeout, "a", "b"),
 			body:  "setsid sh -c 'trap \"\" TERM; echo $$ >$DIR/a; " + forever + " & echo $! >$DIR/b; " + ready + "wait' & wait",
 			check: gone("a", "b"),
 		},
 		{
-			name: "tree: a daemon", want: timedOut(15), setup: graceOf(short), during: ends(timeout, "a"),
+			name: "tree: a daemon", want: timedOut(15), setup: graceOf(short), slow: true, during: ends(timeout, "a"),
 			body:  "(setsid sh -c 'trap \"\" TERM; echo $$ >$DIR/a; " + ready + "exec " + forever + "' >/dev/null 2>&1 </dev/null &) ; " + forever,
 			check: gone("a"),
 		},
 		{
-			name: "tree: one that forks without end", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			name: "tree: one that forks without end", want: timedOut(15), setup: graceOf(short), slow: true, during: ends(timeout),
 			hook: func(t *testing.T, s *scene) {
 				hop := program(t, "hop", "#!/bin/sh\ntrap '' TERM\n[ -e $DIR/end ] && exit\necho x >>$DIR/hops\n\"$0\" &\n")
 				s.hook.Env = append(s.hook.Env, phased.Text("HOP="+hop))
@@ -192,7 +192,7 @@ func trees() []behaviour {
 			check: noMoreHops,
 		},
 		{
-			name: "tree: one that forks sessions without end", want: timedOut(15), setup: graceOf(short), during: ends(timeout),
+			name: "tree: one that forks sessions without end", want: timedOut(15), setup: graceOf(short), slow: true, during: ends(timeout),
 			hook: func(t *testing.T, s *scene) {
 				hop := program(t, "hop", "#!/bin/sh\ntrap '' TERM\n[ -e $DIR/end ] && exit\necho x >>$DIR/hops\nsetsid \"$0\" &\n")
 				s.hook.Env = append(s.hook.Env, phased.Text("HOP="+hop))

@@ -181,6 +181,9 @@ func (s *Session) begin(ctx context.Context) error {
 	if s.Config == nil {
 		s.Config = &phased.Session{}
 	}
+	if err := s.p.Close(ctx); err != nil { // of a beginning that failed
+		return err
+	}
 	s.p = Process{
 		Output: s.Output, Limit: s.Limit, Group: s.Group, ForwardSignal: s.ForwardSignal, Marker: s.Marker, CloseOthers: s.CloseOthers,
 		DrainCommand: s.DrainCommand, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
