@@ -97,6 +97,7 @@ func (s *Session) seen(path string) string {
 
 // source sources one hook, or calls one lifecycle.
 func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, error) {
+	s.p.yield()
 	s.run = &sourcing{hook: h, scope: s.phase.Scope, flags: s.flags, framed: s.frame != noFrame}
 	text, err := s.text(h)
 	if err != nil {
