@@ -152,7 +152,7 @@ func (s *Session) readOn() string { return s.readWord() + " && " + doWord() }
 // word, gives the options back, and sources. Under set -n every condition holds:
 // it is an until, lest it never ends.
 func (s *Session) loop(before, source string) string {
-	return "until { " + s.tell(saidEnd, true) + "; ! " + s.readWord() + " || { " + doWord() + `; [[ ${__phased_leave-} ]]; }; }` + hidden + "; do { " + before + `'builtin' set "-$__phased_on"; }` + hidden + "; " + source + "; done; "
+	return "until { " + s.tell(saidEnd, true) + "; ! " + s.readWord() + " || { " + doWord() + `; [[ ${__phased_leave-} ]]; }; }` + hidden + "; do { " + before + `'builtin' set "-$__phased_on"; }; ` + source + "; done; "
 }
 
 // quoteWord makes one word of a shell out of any string without NUL, in
