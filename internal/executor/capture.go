@@ -79,6 +79,14 @@ func (c *capture) begin(sink phased.Sink, h phased.Hook) {
 	}
 }
 
+// after makes what comes from now on late output of the hook.
+func (c *capture) after(sink phased.Sink, h phased.Hook) {
+	c.begin(sink, h)
+	c.live = lateLimit
+	c.tail.reset(0, ringSlack)
+	c.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
+}
+
 // held reports whether somebody may still write.
 func (c *capture) held() bool { return c.fds[0] >= 0 || c.fds[1] >= 0 }
 

@@ -188,13 +188,11 @@ func (s *Session) begin(ctx context.Context) error {
 		Output: s.Output, Limit: s.Limit, Group: s.Group, ForwardSignal: s.ForwardSignal, Marker: s.Marker, CloseOthers: s.CloseOthers,
 		DrainCommand: s.DrainCommand, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
 	}
-	surroundings := s.setup.Surroundings
 	setup := s.setup
 	setup.Surroundings.Umask = -1 // the shell sets it for itself
 	if _, err := s.p.Enter(ctx, phased.PlannedPhase{}, setup); err != nil {
 		return err
 	}
-	s.setup.Surroundings = surroundings
 	if err := s.prepare(); err != nil {
 		return err
 	}

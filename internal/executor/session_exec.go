@@ -70,7 +70,7 @@ func refuse(h phased.Hook) *phased.Exit {
 // unreadable says why the hook is passed over, as the originals do in silence:
 // it cannot be read when its turn comes, or is no regular file of a plugin.
 func (s *Session) unreadable(h phased.Hook) string {
-	if s.phase.Calls != "" || s.localrc(h) {
+	if s.phase.Calls != "" || s.phase.Localrc {
 		return ""
 	}
 	path := s.seen(string(h.Path))
@@ -223,7 +223,7 @@ func (s *Session) called(h phased.Hook) string {
 
 // path is the file that is sourced for the hook.
 func (s *Session) path(h phased.Hook) string {
-	if s.localrc(h) {
+	if s.phase.Localrc {
 		return s.localrcPath()
 	}
 	return string(h.Path)
@@ -246,7 +246,7 @@ func (s *Session) before(h phased.Hook) (string, error) {
 	case len(s.phase.Files) == 0 && h.Plugin == "" && !s.phase.Localrc:
 		b.WriteString("[[ ${i@a} == *[aAinr]* ]] || i=" + path + "; ")
 	}
-	if s.localrc(h) {
+	if s.phase.Localrc {
 		if err := s.writeLocalrc(); err != nil {
 			return "", err
 		}
@@ -309,12 +309,4 @@ func readTimes(pid int) (cpuTimes, bool) {
 		return time.Duration(x+y) * cpuTick
 	}
 	return cpuTimes{ticks(f[11], f[13]), ticks(f[12], f[14])}, true
-}
-
-// after makes what comes from now on late output of the hook.
-func (c *capture) after(sink phased.Sink, h phased.Hook) {
-	c.begin(sink, h)
-	c.live = lateLimit
-	c.tail.reset(0, ringSlack)
-	c.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
 }

@@ -9,9 +9,7 @@ import (
 
 const pluginScript = "plugin.sh"
 
-// localrc reports whether the hook is the text of the local.conf.
-func (s *Session) localrc(phased.Hook) bool { return s.phase.Localrc }
-
+// localrcFile is the private file that takes the text of the local.conf.
 const localrcFile = "localrc"
 
 func (s *Session) localrcPath() string { return filepath.Join(s.dir, localrcFile) }

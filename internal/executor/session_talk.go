@@ -66,10 +66,7 @@ func (s *Session) listen(ctx context.Context, h phased.Hook, askAt time.Time, un
 		return true, nil
 	}}
 	// What is awaited may have come with what was awaited before.
-	if answered, err := j.session.hear(); answered || err != nil {
-		return j, got, err
-	}
-	if answered, err := j.session.hear(); err != nil || answered { // it may have been said already
+	if answered, err := j.session.hear(); err != nil || answered {
 		if err != nil {
 			s.over = true
 			return j, nil, j.abandon(err)

@@ -74,7 +74,7 @@ const disarmed = "'builtin' trap - ERR; "
 // speaksOfErr reports whether the text of the hook may have to do with ERR
 // traps. What cannot be read is left alone.
 func (s *Session) speaksOfErr(h phased.Hook) bool {
-	if s.localrc(h) {
+	if s.phase.Localrc {
 		return false
 	}
 	path := s.seen(string(h.Path))
