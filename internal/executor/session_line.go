@@ -9,17 +9,6 @@ import (
 	"phased/internal/space"
 )
 
-// How a hook failed: phased.Trace.
-const (
-	howCommand = "command"
-	howReturn  = "return"
-	howExit    = "exit"
-	howUnset   = "unset"
-	howSyntax  = "syntax"
-	howSignal  = "signal"
-	howExec    = "exec"
-)
-
 // maxSource is how many lines of a command that goes on are shown.
 const maxSource = 20
 

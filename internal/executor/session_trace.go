@@ -58,7 +58,7 @@ func (s *Session) explain(run *sourcing, r *phased.Result, j *job) {
 	ignored, first := ignored(run.failures, r.Ended)
 	if !r.OK() || r.Ended {
 		t := s.trace(run, r, j)
-		if t.How == howExit && r.OK() {
+		if t.How == phased.HowExit && r.OK() {
 			s.earlyExit(run, t)
 		} else if !r.OK() {
 			t.Ignored = ignored
@@ -125,33 +125,33 @@ func (s *Session) trace(run *sourcing, r *phased.Result, j *job) *phased.Trace {
 	}
 	switch {
 	case r.Ended && (r.Cause == phased.CauseSignal || j.ending != nil):
-		t := &phased.Trace{How: howSignal, File: run.hook.Path}
+		t := &phased.Trace{How: phased.HowSignal, File: run.hook.Path}
 		if exit != nil {
-			t = s.search(at(howSignal, exit))
+			t = s.search(at(phased.HowSignal, exit))
 		}
 		if t.Line == 0 && j.ending == nil {
 			t.Line, t.Command = onlyLine(s.lines(t.File), "kill")
 		}
 		return t
 	case r.Ended && call != nil:
-		return at(howExit, call)
+		return at(phased.HowExit, call)
 	case r.Ended && err != nil && err.fatal() && len(err.frames) > 0:
-		return at(howCommand, err)
+		return at(phased.HowCommand, err)
 	case r.Ended && err != nil && err.fatal(), !r.Ended:
 		return s.returned(run, r)
 	case r.Ended && exit != nil:
 		if r.Status == 2 {
 			if line, message := s.syntax(run.hook.Path); line > 0 {
-				return &phased.Trace{How: howSyntax, File: run.hook.Path, Line: line, Command: phased.Text(message)}
+				return &phased.Trace{How: phased.HowSyntax, File: run.hook.Path, Line: line, Command: phased.Text(message)}
 			}
 		}
-		how := howExit
-		if strings.Contains(exit.flags, "u") && !strings.HasPrefix(exit.command, "exit") || strings.Contains(exit.command, ":?") || strings.Contains(exit.command, "?") {
-			how = howUnset
+		how := phased.HowExit
+		if strings.Contains(exit.flags, "u") && !strings.HasPrefix(exit.command, "exit") || strings.Contains(exit.command, "?") {
+			how = phased.HowUnset
 		}
 		return s.search(at(how, exit))
 	}
-	t := &phased.Trace{How: howExec, File: run.hook.Path}
+	t := &phased.Trace{How: phased.HowExec, File: run.hook.Path}
 	t.Line, t.Command = onlyLine(s.lines(run.hook.Path), "exec")
 	return t
 }
@@ -162,22 +162,22 @@ func (s *Session) returned(run *sourcing, r *phased.Result) *phased.Trace {
 	path := run.hook.Path
 	if r.Status == 2 || r.Status == 1 {
 		if line, message := s.syntax(path); line > 0 {
-			return &phased.Trace{How: howSyntax, File: path, Line: line, Command: phased.Text(message)}
+			return &phased.Trace{How: phased.HowSyntax, File: path, Line: line, Command: phased.Text(message)}
 		}
 	}
 	lines := s.lines(path)
 	if n := len(run.failures); n > 1 {
 		f := run.failures[n-2]
 		if f.what == saidErr && f.status == r.Status && len(f.frames) == 1 && f.frames[0].File == path && f.frames[0].Line >= lastStatement(lines) {
-			return &phased.Trace{How: howCommand, File: path, Line: f.frames[0].Line, Command: phased.Text(f.command), Stack: f.frames}
+			return &phased.Trace{How: phased.HowCommand, File: path, Line: f.frames[0].Line, Command: phased.Text(f.command), Stack: f.frames}
 		}
 	}
-	t := &phased.Trace{How: howReturn, File: path}
+	t := &phased.Trace{How: phased.HowReturn, File: path}
 	if t.Line, t.Command = onlyLine(lines, "return "+strconv.Itoa(r.Status)); t.Line == 0 {
 		t.Line, t.Command = onlyLine(lines, "return")
 	}
 	if t.Line == 0 && !strings.Contains(strings.Join(lines, "\n"), "return") {
-		t.How, t.Line = howCommand, lastStatement(lines)
+		t.How, t.Line = phased.HowCommand, lastStatement(lines)
 		if t.Line > 0 {
 			t.Command = phased.Text(strings.TrimSpace(lines[t.Line-1]))
 		}

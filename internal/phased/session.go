@@ -137,6 +137,17 @@ type Trace struct {
 	Ignored   int        `json:"ignored,omitempty" doc:"further failures in this hook that nobody minded"`
 }
 
+// How a sourced hook failed.
+const (
+	HowCommand = "command" // a command failed under errexit, or was the last one
+	HowReturn  = "return"
+	HowExit    = "exit"
+	HowUnset   = "unset" // nounset, or ${x:?}
+	HowSyntax  = "syntax"
+	HowSignal  = "signal"
+	HowExec    = "exec"
+)
+
 // Frame is one call.
 type Frame struct {
 	Function Text `json:"function" doc:"function; source for a sourced file, main for the session"`

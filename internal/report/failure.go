@@ -165,19 +165,19 @@ func ownCalls(stack []phased.Frame) []phased.Frame {
 // howText tells in words how a hook failed.
 func howText(how string) string {
 	switch how {
-	case "command":
+	case phased.HowCommand:
 		return "a command failed"
-	case "return":
+	case phased.HowReturn:
 		return "it returned a failure"
-	case "exit":
+	case phased.HowExit:
 		return "it called exit"
-	case "unset":
+	case phased.HowUnset:
 		return "a variable is not set"
-	case "syntax":
+	case phased.HowSyntax:
 		return "syntax error"
-	case "signal":
+	case phased.HowSignal:
 		return "a signal ended the shell"
-	case "exec":
+	case phased.HowExec:
 		return "exec replaced the shell"
 	}
 	return how
