@@ -42,7 +42,7 @@ func (o *innerFlags) check() error {
 // share takes part in the lock that the parent holds of the base. It reports
 // whether it does: an inner run of another base takes a lock of its own.
 func (o *innerFlags) share(ctx context.Context, store *journal.Store, base, parentBase string) (bool, error) {
-	if o.parent == "" || base != parentBase {
+	if o.parent == "" || !sameDir(base, parentBase) {
 		return false, nil
 	}
 	if err := store.ShareLock(ctx, base, o.parent); err != nil {

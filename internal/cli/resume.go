@@ -58,6 +58,9 @@ phased resume -2 --force`,
 
 // runResume is `phased resume`.
 func runResume(ctx context.Context, w *World, o *resumeOptions) error {
+	if err := o.checkCapture(); err != nil {
+		return err
+	}
 	s, err := o.places.settings()
 	if err != nil {
 		return err

@@ -91,12 +91,12 @@ func (j *session) run(ctx context.Context) error {
 	ctx, stop := listenLikeHooks(ctx)
 	defer stop.close()
 	<-stop.ready
-	unlock, err := j.lock(ctx, stop)
+	lock, err := j.lock(ctx, stop)
 	if err != nil {
 		return err
 	}
-	run, err := j.execute(ctx, stop)
-	err = errors.Join(err, unlock())
+	run, err := j.execute(ctx, stop, lock)
+	err = errors.Join(err, lock.Unlock())
 	stop.restore()
 	j.tidy(run)
 	if err != nil {
@@ -108,40 +108,31 @@ func (j *session) run(ctx context.Context) error {
 	return status(run.ExitCode)
 }
 
-// lock takes the run lock of the top directory, or the parent's share of it, and
-// makes sure that nothing else works there.
-func (j *session) lock(ctx context.Context, stop *stopper) (unlock func() error, err error) {
-	none := func() error { return nil }
+// lock takes the run lock of the top directory, and makes sure that nothing else
+// works there; nil where there is no record, or the parent's lock is shared.
+func (j *session) lock(ctx context.Context, stop *stopper) (*journal.Lock, error) {
 	if j.store == nil {
-		return none, nil
+		return nil, nil
 	}
-	base := string(j.plan.Base)
-	outer, err := j.o.parentBase(ctx, j.store)
-	if err != nil {
+	if err := j.o.holdFlags.check(j.settings); err != nil {
 		return nil, err
-	}
-	if shared, err := j.o.share(ctx, j.store, base, outer); shared || err != nil {
-		return none, err
 	}
 	one := &job{
-		w: j.w, o: &runOptions{places: j.o.places, holdFlags: j.o.holdFlags}, settings: j.settings, plan: j.plan,
-		store: j.store, id: j.id, base: base, again: j.o.places.again(), stop: stop,
-	}
-	if err := one.o.holdFlags.check(j.settings); err != nil {
-		return nil, err
+		w: j.w, o: &runOptions{places: j.o.places, holdFlags: j.o.holdFlags, innerFlags: j.o.innerFlags}, settings: j.settings,
+		plan: j.plan, store: j.store, id: j.id, base: string(j.plan.Base), again: j.o.places.again(), stop: stop,
 	}
 	l, err := one.lock(ctx)
-	if err != nil {
+	if err != nil || l == nil {
 		return nil, err
 	}
-	if err := errors.Join(one.alone(ctx), l.SetRun(j.id)); err != nil {
+	if err := one.alone(ctx); err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
-	return l.Unlock, nil
+	return l, nil
 }
 
 // execute runs the hooks.
-func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error) {
+func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock) (phased.Run, error) {
 	o := engine.Options{
 		Record: func(...phased.Event) error { return nil }, RecordOptional: true, Compare: plan.Compare, Kill: stop.kill, ID: j.id,
 		Start: j.start(), Skip: j.skip, NewID: func() string { return newID(time.Now()) }, SessionExit: true,
@@ -152,6 +143,9 @@ func (j *session) execute(ctx context.Context, stop *stopper) (phased.Run, error
 		writer, err := j.store.Begin(j.id)
 		if err != nil {
 			return phased.Run{}, cannotRecord(err)
+		}
+		if err := lock.SetRun(j.id); err != nil {
+			return phased.Run{}, errors.Join(cannotRecord(err), writer.Close())
 		}
 		o.Record, closeRecord = writer.Append, writer.Close
 		if private, err = j.store.Private(j.id); err != nil {

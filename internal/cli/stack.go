@@ -92,7 +92,7 @@ func runStack(ctx context.Context, w *World, o *stackOptions) error {
 	if o.only == "" && (o.hook != "" || o.from != "") {
 		return invalid("%s: --hook and --from need --only POINT", o.lifecycle)
 	}
-	if err := o.innerFlags.check(); err != nil {
+	if err := errors.Join(o.innerFlags.check(), o.checkCapture()); err != nil {
 		return err
 	}
 	s, err := o.places.settings()
@@ -129,6 +129,18 @@ func (o *stackOptions) plan(ctx context.Context, w *World, s *config.Settings) (
 	}
 	return loadSourced(ctx, w, opts, o.localConf, true)
 }
+
+// checkCapture refuses what --capture does not know.
+func (o *stackOptions) checkCapture() error {
+	switch o.capture {
+	case "", captureInherit, string(executor.Tee):
+		return nil
+	}
+	return invalid("--capture %q: expected inherit or tee", o.capture)
+}
+
+// captureInherit is what the settings and --capture call executor.Inherited.
+const captureInherit = "inherit"
 
 func orWorkingDir(dir string) string {
 	if dir == "" {
