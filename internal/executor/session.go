@@ -83,17 +83,21 @@ type Session struct {
 
 	phase   phased.PlannedPhase
 	entered bool
+	listed  listed
+	found   bool // the hook that runs is in the phase's list
 	frame   frame
 	flags   string // of the shell, as hooks have it
 	traps   map[string]string
 	armed   bool // the ERR trap is ours
 	speaks  map[textKey]bool
 	on      string // options that the frame gives back
-	dirty   bool   // __phased_failures is to be emptied
-	run     *sourcing
-	last    phased.Hook // that ran: what is written later is taken for its
-	spaces  snapshots
-	idle    *idle
+	// exported is the environment of the hook before, in the same frame.
+	exported []phased.Text
+	dirty    bool // __phased_failures is to be emptied
+	run      *sourcing
+	last     phased.Hook // that ran: what is written later is taken for its
+	spaces   snapshots
+	idle     *idle
 }
 
 // frame says which loop of the function run_phase waits.
@@ -130,7 +134,7 @@ func (s *Session) Enter(ctx context.Context, p phased.PlannedPhase, setup phased
 	if err != nil {
 		return p, err
 	}
-	s.phase, s.entered = p, true
+	s.phase, s.entered, s.listed = p, true, listed{place: -1}
 	s.spaces.enter(s, p)
 	pluginsFirst := len(p.Entries) > 0 && p.Entries[0].Plugin != "" && p.Entries[0].Verdict == phased.VerdictRun
 	if p.Calls == "" && p.Scope == phased.ScopeFunction && !pluginsFirst {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,6 +100,7 @@ func (s *Session) seen(path string) string {
 func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, error) {
 	s.p.yield()
 	s.run = &sourcing{hook: h, scope: s.phase.Scope, flags: s.flags, framed: s.frame != noFrame}
+	s.found = s.find(h)
 	text, err := s.text(h)
 	if err != nil {
 		return phased.Result{}, err
@@ -114,6 +116,7 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 	}
 	s.setup.Sink.Started(h, phased.Process{Pid: s.pid, Start: s.start, Files: begin})
 	s.last = h
+	s.lookAhead()
 	stop := context.AfterFunc(ctx, s.p.wake.signal)
 	defer stop()
 	s.p.cap.interrupted = func() bool { return s.p.told(ctx) }
@@ -190,6 +193,7 @@ func (s *Session) took(r record) {
 
 // text is what the shell is told to source the hook.
 func (s *Session) text(h phased.Hook) (string, error) {
+	exports := s.exports(h.Env)
 	before, err := s.before(h)
 	if err != nil {
 		return "", err
@@ -201,8 +205,9 @@ func (s *Session) text(h phased.Hook) (string, error) {
 		}
 		return s.called(h), nil
 	case s.frame != noFrame:
-		return s.goAhead(before), nil
+		return s.inFrame(h, exports, before), nil
 	}
+	before = exportText(exports) + before
 	path := s.path(h)
 	words := []string{`\source`, quoteWord(path)}
 	for _, a := range h.Args {
@@ -229,22 +234,56 @@ func (s *Session) path(h phased.Hook) string {
 	return string(h.Path)
 }
 
-// before is what the shell does before it sources: in a frame it decides by
-// its status whether that is done.
+// exports returns what the shell is to export for the hook: within a frame what
+// is not as the hook before had it.
+func (s *Session) exports(env []phased.Text) []phased.Text {
+	was := s.exported
+	if s.frame == noFrame {
+		was = nil
+	}
+	s.exported = env
+	return slices.DeleteFunc(slices.Clone(env), func(e phased.Text) bool { return slices.Contains(was, e) })
+}
+
+func exportText(env []phased.Text) string {
+	if len(env) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("'builtin' export")
+	for _, e := range env {
+		name, value, _ := strings.Cut(string(e), "=")
+		b.WriteString(" " + name + "=" + quoteWord(value))
+	}
+	b.WriteString("; ")
+	return b.String()
+}
+
+// inFrame is the word by which a frame sources the hook: its number in the list
+// where nothing else is to be done.
+func (s *Session) inFrame(h phased.Hook, exports []phased.Text, before string) string {
+	if s.frame != hookFrame {
+		return s.goAhead(exportText(exports) + before)
+	}
+	if before == "" && s.found && s.listed.entries != nil {
+		switch {
+		case len(exports) == 0:
+			return word("-", s.listed.place)
+		case len(exports) == 1 && exports[0] == "PHASED_HOOK="+h.Name:
+			return word("=", s.listed.place)
+		}
+	}
+	return s.goAhead(exportText(exports) + "'builtin' set -- " + quoteWord(s.path(h)) + "; " + before)
+}
+
+// before is what the shell does before it sources, beside what every hook has.
 func (s *Session) before(h phased.Hook) (string, error) {
 	var b strings.Builder
-	for _, e := range h.Env {
-		name, value, _ := strings.Cut(string(e), "=")
-		b.WriteString("'builtin' export " + name + "=" + quoteWord(value) + "; ")
-	}
-	path := quoteWord(s.path(h))
 	switch {
 	case s.frame == pluginFrame:
 		b.WriteString("__phased_leave=; " + s.pluginLocals(h))
-	case s.frame == hookFrame:
-		b.WriteString("'builtin' set -- " + path + "; ")
-	case len(s.phase.Files) == 0 && h.Plugin == "" && !s.phase.Localrc:
-		b.WriteString("[[ ${i@a} == *[aAinr]* ]] || i=" + path + "; ")
+	case s.frame == noFrame && len(s.phase.Files) == 0 && h.Plugin == "" && !s.phase.Localrc:
+		b.WriteString("[[ ${i@a} == *[aAinr]* ]] || i=" + quoteWord(s.path(h)) + "; ")
 	}
 	if s.phase.Localrc {
 		if err := s.writeLocalrc(); err != nil {
@@ -259,7 +298,7 @@ func (s *Session) before(h phased.Hook) (string, error) {
 	if s.dumps() {
 		b.WriteString(map[bool]string{true: "__phased_e=E; ", false: "__phased_e=; "}[s.armed])
 	}
-	on := ofHooks(s.flags)
+	on := ofHooks(s.flags) + s.hashall()
 	if s.armed {
 		on += "E"
 	}

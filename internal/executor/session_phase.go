@@ -120,7 +120,7 @@ func (s *Session) intoFrame(ctx context.Context, h phased.Hook) error {
 		return nil
 	}
 	if s.frame == hookFrame && want == pluginFrame && s.phase.Plugins != "" { // the same function goes on to the next loop
-		if err := s.tellFrame(ctx, leaveLoop, saidEnd); err != nil {
+		if err := s.tellFrame(ctx, s.leaveLoop(), saidEnd); err != nil {
 			return err
 		}
 		s.frame = pluginFrame
@@ -136,7 +136,13 @@ func (s *Session) intoFrame(ctx context.Context, h phased.Hook) error {
 }
 
 // leaveLoop ends a loop of a frame.
-const leaveLoop = "__phased_leave=1"
+func (s *Session) leaveLoop() string {
+	h := s.hashall()
+	if h != "" {
+		h = "'builtin' set -h; "
+	}
+	return h + "__phased_leave=1"
+}
 
 // openFrame calls the function in which hooks are sourced, and waits until its
 // loop does. A function of that name that the user has is his again within it.
@@ -176,7 +182,7 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 	if _, err := s.await(ctx, saidEnd); err != nil {
 		return s.ended(ctx, err)
 	}
-	s.frame, s.on, s.dirty = want, "none", true
+	s.frame, s.on, s.dirty, s.exported = want, "none", true, nil
 	restored := "'builtin' unset -f run_phase"
 	if users != "" {
 		restored = quoteWord(users)
@@ -188,7 +194,13 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 	if err != nil {
 		return err
 	}
-	return s.tellFrame(ctx, restored+"; __phased_leave=; "+locals+"{ "+s.readOn()+"; }", "")
+	list := ""
+	if want == hookFrame {
+		if list, err = s.listHooks(); err != nil {
+			return err
+		}
+	}
+	return s.tellFrame(ctx, restored+"; __phased_leave=; "+locals+list+"{ "+s.readOn()+"; }", "")
 }
 
 // tellTop gives the shell a line for its top level, where no trap of ours may
@@ -217,7 +229,7 @@ func (s *Session) closeFrame(ctx context.Context) error {
 		if s.frame == hookFrame && s.phase.Plugins != "" {
 			said = saidEnd
 		}
-		if err := s.tellFrame(ctx, s.disarm()+leaveLoop, said); err != nil {
+		if err := s.tellFrame(ctx, s.disarm()+s.leaveLoop(), said); err != nil {
 			return err
 		}
 		if s.frame == hookFrame && said == saidEnd {

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -103,14 +104,26 @@ func (h *hearing) read(fd int) bool {
 	return n == len(h.space)
 }
 
-// next returns the next whole record; nil where there is none yet.
+// next returns the next whole record; nil where there is none yet. What does not
+// begin with a number is the end of a hook, its traps first.
 func (h *hearing) next() ([]string, error) {
-	fields, rest, err := records.Next(h.buf[h.begin:])
+	b := h.buf[h.begin:]
+	if len(b) > 0 && (b[0] < '0' || b[0] > '9') {
+		parts := bytes.SplitN(b, []byte{0}, 4)
+		if len(parts) < 4 && len(b) <= records.MaxBytes {
+			return nil, nil
+		}
+		if len(parts) == 4 && (len(parts[0]) == 0 || bytes.HasPrefix(parts[0], []byte("trap "))) {
+			h.begin = len(h.buf) - len(parts[3])
+			return []string{saidEnd, string(parts[1]), string(parts[2]), string(parts[0])}, nil
+		}
+	}
+	fields, rest, err := records.Next(b)
 	if errors.Is(err, records.ErrShort) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what the session says cannot be read: %w: %.100q", err, h.buf[h.begin:])
+		return nil, fmt.Errorf("what the session says cannot be read: %w: %.100q", err, b)
 	}
 	h.begin = len(h.buf) - len(rest)
 	out := make([]string, len(fields))

@@ -42,10 +42,13 @@ func (s *Session) prelude(failed string) string {
 	const text = `{ __phased_flags=$-; 'builtin' set +evxuE; } 2>/dev/null
 __phased_say() { 'builtin' printf '%s\0' "$#" "$@" >|ANSWERS; }
 __phased_real() { 'builtin' return 7; }
-__phased_tell() {
+__phased_mend() {
 if __phased_real; [[ $? != 7 ]]
 then POSIXLY_CORRECT=y; unset -f builtin; unset POSIXLY_CORRECT
 fi
+}
+__phased_tell() {
+__phased_mend
 'builtin' set +E
 { 'builtin' printf '%s\0' 4 "$1" "$__phased_s" "$__phased_flags"; 'builtin' trap -p EXIT ERR; 'builtin' printf '\0'; } >|ANSWERS
 }
@@ -120,40 +123,6 @@ func (s *Session) tellAs(what, status, flags, between string) string {
 
 // tellTop is tell as a line of the top level.
 func (s *Session) tellTopEnd() string { return "{ " + s.tell(saidEnd, false) + "; }" + hidden }
-
-// goAhead makes of a text what a frame's loop reads and does: a line of fixed
-// width, and what does not fit it behind. Outside of a frame these are comments
-// of a command that says so.
-func (s *Session) goAhead(text string) string {
-	more := ""
-	if len(text) > goWidth-len(goBegin)-1 {
-		more = "#" + text + "\n"
-		text = "'builtin' read -r -N " + strconv.Itoa(len(more)) + " __phased_text <" + s.script.path + ` && 'builtin' eval "${__phased_text:1}"`
-	}
-	return goBegin + text + strings.Repeat(" ", goWidth-len(goBegin)-len(text)-1) + "\n" + more
-}
-
-const (
-	goBegin = "__phased_go #"
-	goWidth = 160
-)
-
-// readWord is how a frame reads its next word, and doWord how it does that.
-func (s *Session) readWord() string {
-	return "'builtin' read -r -N " + strconv.Itoa(goWidth) + " __phased_text <" + s.script.path
-}
-
-func doWord() string { return `'builtin' eval "${__phased_text:` + strconv.Itoa(len(goBegin)) + `}"` }
-
-// readOn is how a frame reads its next word and does it.
-func (s *Session) readOn() string { return s.readWord() + " && " + doWord() }
-
-// loop is the loop of a frame: it says how the last hook ended, waits for the
-// word, gives the options back, and sources. Under set -n every condition holds:
-// it is an until, lest it never ends.
-func (s *Session) loop(before, source string) string {
-	return "until { " + s.tell(saidEnd, true) + "; ! " + s.readWord() + " || { " + doWord() + `; [[ ${__phased_leave-} ]]; }; }` + hidden + "; do { " + before + `'builtin' set "-$__phased_on"; }; ` + source + "; done; "
-}
 
 // quoteWord makes one word of a shell out of any string without NUL, in
 // characters that are one byte each in every locale.

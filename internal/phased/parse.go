@@ -10,10 +10,11 @@ import (
 )
 
 // ParseEvent decodes one line of a record, as json.Unmarshal does. Output, the
-// bulk of a record, is read straight from the form in which AppendJSON writes
-// it: encoding/json goes four times over it.
+// bulk of a record, and the two events that every hook has are read straight
+// from the form in which AppendJSON writes them: encoding/json goes four times
+// over it.
 func ParseEvent(line []byte) (Event, error) {
-	if e, ok := parseOutput(string(line)); ok {
+	if e, ok := parseFast(string(line)); ok {
 		return e, nil
 	}
 	var e Event
@@ -21,12 +22,11 @@ func ParseEvent(line []byte) (Event, error) {
 	return e, err
 }
 
-// parseOutput reads a hook.output with text in it, and nothing else: it reports
-// false for whatever encoding/json might take in another way.
-func parseOutput(line string) (Event, bool) {
+// parseFast reads the events of hooks as they mostly are, and nothing else: it
+// reports false for whatever encoding/json might take in another way.
+func parseFast(line string) (Event, bool) {
 	c := cursor{line, true}
 	var e Event
-	var d HookOutput
 	c.literal(`{"v":1,"run":`)
 	e.Run = c.text()
 	c.literal(`,"seq":`)
@@ -37,15 +37,17 @@ func parseOutput(line string) (Event, bool) {
 	c.ok = c.ok && before-len(c.rest) == len(at)+len(`""`) // time.Time knows no escapes
 	c.literal(`,"mono":`)
 	e.Mono = time.Duration(c.number())
-	c.literal(`,"kind":"hook.output","data":{"phase":`)
-	d.Phase = c.text()
-	c.literal(`,"hook":`)
-	d.Hook = Text(c.text())
-	c.literal(`,"stream":`)
-	d.Stream = c.text()
-	c.literal(`,"text":`)
-	d.Text = Text(c.text())
-	d.Late = c.option(`,"late":true`)
+	c.literal(`,"kind":"hook.`)
+	switch {
+	case c.option(`output","data":{"phase":`):
+		e.Data = c.output()
+	case c.option(`started","data":{"phase":`):
+		e.Data = c.started()
+	case c.option(`finished","data":{"phase":`):
+		e.Data = c.finished()
+	default:
+		return e, false
+	}
 	c.literal(`}`)
 	if c.option(`,"crc":`) { // a journal's
 		c.text()
@@ -54,8 +56,68 @@ func parseOutput(line string) (Event, bool) {
 	if !c.ok || c.rest != "" || e.Run == "" || e.Seq == 0 {
 		return e, false
 	}
-	e.Data = d
 	return e, e.Time.UnmarshalText([]byte(at)) == nil
+}
+
+func (c *cursor) output() (d HookOutput) {
+	d.Phase = c.text()
+	c.literal(`,"hook":`)
+	d.Hook = Text(c.text())
+	c.literal(`,"stream":`)
+	d.Stream = c.text()
+	c.literal(`,"text":`)
+	d.Text = Text(c.text())
+	d.Late = c.option(`,"late":true`)
+	return d
+}
+
+func (c *cursor) started() (d HookStarted) {
+	d.Phase = c.text()
+	c.literal(`,"hook":`)
+	d.Hook = Text(c.text())
+	c.literal(`,"path":`)
+	d.Path = Text(c.text())
+	if c.option(`,"args":[`) {
+		d.Args = []Text{Text(c.text())}
+		for c.ok && c.option(",") {
+			d.Args = append(d.Args, Text(c.text()))
+		}
+		c.literal("]")
+	}
+	c.literal(`,"pid":`)
+	d.Pid = int(c.number())
+	if c.option(`,"pid_start":`) {
+		d.PidStart = uint64(c.number())
+	}
+	return d
+}
+
+func (c *cursor) finished() (d HookFinished) {
+	d.Phase = c.text()
+	c.literal(`,"hook":`)
+	d.Hook = Text(c.text())
+	c.literal(`,"exit":{"cause":`)
+	d.Exit.Cause = Cause(c.text())
+	c.literal(`,"status":`)
+	d.Exit.Status = int(c.number())
+	c.literal(`},"took_ns":`)
+	d.Took = time.Duration(c.number())
+	if c.option(`,"usage":{"user_ns":`) {
+		d.Usage = &Usage{User: time.Duration(c.number())}
+		c.literal(`,"system_ns":`)
+		d.Usage.System = time.Duration(c.number())
+		if c.option(`,"max_rss":`) {
+			d.Usage.MaxRSS = c.number()
+		}
+		c.literal("}")
+	}
+	if c.option(`,"out":`) {
+		d.Out = c.number()
+	}
+	if c.option(`,"err":`) {
+		d.Err = c.number()
+	}
+	return d
 }
 
 // cursor takes a line apart. Once something is not as expected, ok is false, and

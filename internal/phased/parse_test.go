@@ -52,16 +52,37 @@ func TestParseEvent(t *testing.T) {
 	})
 }
 
-// TestParseOutputIsFast proves that what is written goes the fast way; the other
+// TestParseFast proves that what is written goes the fast way; the other
 // one would return the same.
-func TestParseOutputIsFast(t *testing.T) {
+func TestParseFast(t *testing.T) {
 	for _, text := range []Text{"", "a line\n", "\x00\x1f\t\r\b\f\"\\/", "Schlüssel\u2027\u2028\u2029€", "\U0001F4A9", "\uFFFD"} {
 		e := Event{Run: "01JZ0000000000000000000000", Seq: 7, Mono: 3, Data: HookOutput{Phase: "configure", Hook: "50-x", Stream: "err", Text: text, Late: true}}
 		line, err := e.AppendJSON(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, ok := parseOutput(string(line))
+		got, ok := parseFast(string(line))
+		if d := cmp.Diff(e, got); !ok || d != "" {
+			t.Errorf("%s: %v\n%s", line, ok, d)
+		}
+	}
+}
+
+// TestParseFastHook proves the same of the two events that every hook has.
+func TestParseFastHook(t *testing.T) {
+	for _, d := range []Payload{
+		HookStarted{Phase: "configure", Hook: "50-x", Path: "/etc/phased/configure.d/50-x", Pid: 7},
+		HookStarted{Phase: "extra", Hook: "50-x.sh", Path: "extras.d/50-ä.sh", Args: []Text{"stack", "", "install"}, Pid: 7, PidStart: 1 << 60},
+		HookFinished{Phase: "configure", Hook: "50-x", Exit: Exit{Cause: CauseOK}, Took: 3},
+		HookFinished{Phase: "configure", Hook: "50-x", Exit: Exit{Cause: CauseOK}, Took: 3, Usage: &Usage{User: 1, System: 2}, Out: 9},
+		HookFinished{Phase: "configure", Hook: "50-x", Exit: Exit{Cause: CauseOK}, Usage: &Usage{MaxRSS: 4096}, Err: 9},
+	} {
+		e := Event{Run: "01JZ0000000000000000000000", Seq: 7, Mono: 3, Data: d}
+		line, err := e.AppendJSON(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := parseFast(string(line))
 		if d := cmp.Diff(e, got); !ok || d != "" {
 			t.Errorf("%s: %v\n%s", line, ok, d)
 		}
