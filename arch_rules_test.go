@@ -89,7 +89,7 @@ func libraries() map[string]library {
 		"github.com/spf13/pflag":       {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
 		"go.yaml.in/yaml/v4":           {rooms: []string{"config"}, why: "only config reads settings"},
 		"mvdan.cc/sh/v3":               {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
-		"github.com/oklog/ulid/v2":     {rooms: []string{"cli", "compat", "journal"}, why: "a run's id is made where the run is opened"},
+		"github.com/oklog/ulid/v2":     {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
 		"github.com/fsnotify/fsnotify": {rooms: []string{"journal"}, why: "only the journal follows files"},
 		"golang.org/x/sys":             {rooms: []string{"proc", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
 		"golang.org/x/term":            {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},

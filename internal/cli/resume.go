@@ -11,6 +11,7 @@ import (
 
 	"phased/internal/config"
 	"phased/internal/executor"
+	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/report"
@@ -124,7 +125,7 @@ func (o *resumeOptions) points(ctx context.Context, w *World, s *config.Settings
 		return err
 	}
 	j := &session{
-		w: w, o: &o.stackOptions, settings: s, plan: p, id: newID(time.Now()),
+		w: w, o: &o.stackOptions, settings: s, plan: p, id: journal.NewID(time.Now()),
 		resumes: r.ID, restore: saved, restoredRun: r.ID, skip: d.Skip,
 	}
 	if err := j.record(); err != nil {

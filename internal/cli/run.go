@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,8 @@ type job struct {
 	again    string
 	stop     *stopper
 
+	facts   sync.WaitGroup // for started
+	started phased.RunStarted
 	resumes string // run that this one continues
 	restore string // variable space that it starts in
 	skip    func(phase string, hook phased.Text) (reason, message string)
@@ -99,12 +102,18 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 
 // execute runs what is prepared.
 func (j *job) execute(ctx context.Context) error {
+	newest := make(chan journal.Newest, 1)
+	j.facts.Go(func() { // while the lock is taken, and dead runs are looked for
+		newest <- j.store.Newest()
+		j.started = startFacts(j.w, j.settings, j.plan)
+	})
+	defer j.facts.Wait()
 	lock, err := j.lock(ctx)
 	if err != nil {
 		return err
 	}
 	if lock != nil {
-		if err := j.alone(ctx); err != nil {
+		if err := j.alone(ctx, <-newest); err != nil {
 			return errors.Join(err, lock.Unlock())
 		}
 	}
@@ -149,7 +158,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 		return nil, cannotRecord(err)
 	}
 	j := &job{w: w, o: o, settings: s, plan: p, store: store, base: string(p.Base), again: o.places.again()}
-	j.id = orText(o.id, newID(time.Now()))
+	j.id = orText(o.id, journal.NewID(time.Now()))
 	return j, nil
 }
 
@@ -176,7 +185,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
-		Skip: j.skip, NewID: func() string { return newID(time.Now()) },
+		Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	j.stop.restore()

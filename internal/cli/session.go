@@ -125,7 +125,7 @@ func (j *session) lock(ctx context.Context, stop *stopper) (*journal.Lock, error
 	if err != nil || l == nil {
 		return nil, err
 	}
-	if err := one.alone(ctx); err != nil {
+	if err := one.alone(ctx, j.store.Newest()); err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
 	return l, nil
@@ -135,7 +135,7 @@ func (j *session) lock(ctx context.Context, stop *stopper) (*journal.Lock, error
 func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock) (phased.Run, error) {
 	o := engine.Options{
 		Record: func(...phased.Event) error { return nil }, RecordOptional: true, Compare: plan.Compare, Kill: stop.kill, ID: j.id,
-		Start: j.start(), Skip: j.skip, NewID: func() string { return newID(time.Now()) }, SessionExit: true,
+		Start: j.start(), Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) }, SessionExit: true,
 	}
 	closeRecord := func() error { return nil }
 	private := ""

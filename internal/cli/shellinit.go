@@ -100,7 +100,7 @@ func startRecorder(w *World, p *places) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id := newID(time.Now())
+	id := journal.NewID(time.Now())
 	// Runs that cannot be closed are the next command's to tell of.
 	_, _ = store.CloseDead("run " + id)
 	above, files := callers()

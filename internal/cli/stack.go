@@ -103,7 +103,7 @@ func runStack(ctx context.Context, w *World, o *stackOptions) error {
 	if err != nil {
 		return err
 	}
-	j := &session{w: w, o: o, settings: s, plan: p, id: orText(o.id, newID(time.Now()))}
+	j := &session{w: w, o: o, settings: s, plan: p, id: orText(o.id, journal.NewID(time.Now()))}
 	if o.only != "" {
 		if j.skip, err = plan.Only(p, o.only, phased.Text(o.hook)); err != nil {
 			return &failure{exitInvalid, err}

@@ -6,22 +6,16 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"phased/internal/config"
 	"phased/internal/phased"
 	"phased/internal/proc"
 	"phased/internal/report"
 )
 
-// newID returns a new run id.
-func newID(now time.Time) string {
-	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
-}
-
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
-	s := startFacts(j.w, j.settings, j.plan)
+	j.facts.Wait()
+	s := j.started
 	s.Parent, s.Resumes, s.Output = orText(j.o.parent, j.w.getenv("PHASED_RUN_ID")), j.resumes, "captured"
 	return s
 }

@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"phased/internal/config"
 	"phased/internal/engine"
 	"phased/internal/executor"
@@ -86,7 +84,7 @@ func (s *job) record(settings *config.Settings) {
 		return
 	}
 	now := time.Now()
-	id := ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+	id := journal.NewID(now)
 	writer, err := store.Begin(id)
 	if err != nil {
 		return

@@ -31,11 +31,32 @@ const mark = ".orphans"
 // was started. The runs are right also where there is an error, which then
 // tells of files that could not be closed: it is worth a warning, and no reason
 // not to run.
-func (s *Store) CloseDead(by string) ([]phased.Run, error) {
+func (s *Store) CloseDead(by string) ([]phased.Run, error) { return s.CloseDeadKnowing(by, s.Newest()) }
+
+// Newest is the newest run file, as it was found.
+type Newest struct {
+	id    string
+	ended bool
+	err   error
+}
+
+// Newest looks at the newest run file. It may be called before the lock of a
+// base is there, to gain time.
+func (s *Store) Newest() Newest {
+	ids, err := s.idsUnsorted()
+	if err != nil || len(ids) == 0 {
+		return Newest{err: err}
+	}
+	id := slices.Max(ids)
+	return Newest{id: id, ended: s.seenToEnd(id)}
+}
+
+// CloseDeadKnowing is CloseDead with what Newest has found.
+func (s *Store) CloseDeadKnowing(by string, newest Newest) ([]phased.Run, error) {
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
-	dead, haunted, err := s.suspects()
+	dead, haunted, err := s.suspects(newest)
 	if len(dead)+len(haunted) == 0 {
 		return nil, err
 	}
@@ -80,7 +101,7 @@ func (s *Store) CloseDead(by string) ([]phased.Run, error) {
 
 // suspects returns the ids of runs that are not live and may need closing, and
 // of those that are closed and had orphans.
-func (s *Store) suspects() (dead, haunted []string, err error) {
+func (s *Store) suspects(newest Newest) (dead, haunted []string, err error) {
 	markers, err := s.list(openDir)
 	if err != nil {
 		return nil, nil, err
@@ -94,15 +115,14 @@ func (s *Store) suspects() (dead, haunted []string, err error) {
 			}
 		}
 	}
-	ids, err := s.ids()
-	if err != nil {
-		return nil, nil, err
+	if newest.err != nil {
+		return nil, nil, newest.err
 	}
-	if len(ids) > 0 && !slices.Contains(dead, ids[0]) && !slices.Contains(haunted, ids[0]) && !s.seenToEnd(ids[0]) {
+	if id := newest.id; id != "" && !newest.ended && !slices.Contains(dead, id) && !slices.Contains(haunted, id) {
 		var l look
-		sum, err := s.summary(ids[0], &l)
+		sum, err := s.summary(id, &l)
 		if err == nil && sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() {
-			dead = append(dead, ids[0])
+			dead = append(dead, id)
 		}
 	}
 	slices.Sort(dead)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -442,4 +443,17 @@ func checkRecord(t *testing.T, r *reader, rec record, content []byte, run, full 
 	}
 	run.Apply(brief)
 	full.Apply(slow)
+}
+
+// TestChecksum proves that short lines have the checksum that long ones have.
+func TestChecksum(t *testing.T) {
+	p := make([]byte, smallLine+2)
+	for i := range p {
+		p[i] = byte(i*i>>3 ^ i)
+	}
+	for _, n := range []int{0, 1, 2, 9, 300, smallLine - 1, smallLine, smallLine + 1} {
+		if got, want := checksum(p[:n]), crc32.Checksum(p[:n], crc32.MakeTable(crc32.Castagnoli)); got != want {
+			t.Errorf("%d bytes: %08x, want %08x", n, got, want)
+		}
+	}
 }

@@ -19,6 +19,13 @@ import (
 // ids returns the ids of all runs, newest first: ids sort by the time at which
 // they were made.
 func (s *Store) ids() ([]string, error) {
+	ids, err := s.idsUnsorted()
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids, err
+}
+
+func (s *Store) idsUnsorted() ([]string, error) {
 	names, err := s.list(runsDir)
 	if err != nil {
 		return nil, err
@@ -29,8 +36,6 @@ func (s *Store) ids() ([]string, error) {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
-	slices.Reverse(ids)
 	return ids, nil
 }
 

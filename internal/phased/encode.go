@@ -41,6 +41,8 @@ func appendPayload(b []byte, p Payload) ([]byte, error) {
 		return appendRunStarted(b, d), nil
 	case PhaseStarted:
 		return appendPhaseStarted(b, d)
+	case PhaseFinished:
+		return appendPhaseFinished(b, d), nil
 	case HookStarted:
 		return appendHookStarted(b, d), nil
 	case HookOutput:

@@ -74,11 +74,12 @@ func Alive(pid int, start uint64) bool {
 
 // BootID returns the kernel's boot id, or "" where it cannot be read.
 func BootID() string {
-	p, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	var buf [64]byte
+	n, err := readFile("/proc/sys/kernel/random/boot_id", buf[:]) // os.ReadFile would wait for it by epoll
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(p))
+	return strings.TrimSpace(string(buf[:n]))
 }
 
 // All returns the stat of every process that can be seen, zombies included,
