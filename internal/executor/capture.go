@@ -27,6 +27,7 @@ type capture struct {
 	live  int64    // bytes that may still go out as they come
 	batch batch
 	tail  ring
+	aside aside
 	tees  [2]*tee
 
 	sink phased.Sink
@@ -106,15 +107,15 @@ func (c *capture) read(i int, now time.Time) bool {
 	if fd < 0 {
 		return false
 	}
-	buf := c.tail.room
-	if c.live > 0 {
-		buf = c.batch.room
+	if c.full[i] {
+		if moved := c.aside.move(fd); moved > 0 {
+			for n := 1; moved > 0 && n > 0; moved -= n {
+				n, _ = c.take(i, c.aside.r, now) // it is there: no error
+			}
+			return true
+		}
 	}
-	p := buf()
-	if c.live > 0 {
-		p = p[:min(int64(len(p)), c.live)]
-	}
-	n, err := read(fd, p)
+	n, err := c.take(i, fd, now)
 	if n == 0 {
 		if !errors.Is(err, unix.EAGAIN) { // the end; an error of a pipe is none that would pass
 			unix.Close(fd)
@@ -125,6 +126,23 @@ func (c *capture) read(i int, now time.Time) bool {
 	if n >= readSize && !c.full[i] {
 		c.full[i] = true
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize) // a user may be over his quota: it works small as well
+	}
+	return true
+}
+
+// take reads once from a pipe with output of the stream.
+func (c *capture) take(i, fd int, now time.Time) (int, error) {
+	buf := c.tail.room
+	if c.live > 0 {
+		buf = c.batch.room
+	}
+	p := buf()
+	if c.live > 0 {
+		p = p[:min(int64(len(p)), c.live)]
+	}
+	n, err := read(fd, p)
+	if n == 0 {
+		return 0, err
 	}
 	c.count[i] += int64(n)
 	if t := c.tees[i]; t != nil {
@@ -139,7 +157,7 @@ func (c *capture) read(i int, now time.Time) bool {
 	} else {
 		c.tail.took(i, n)
 	}
-	return true
+	return n, nil
 }
 
 // drain reads what is there without waiting. A pipe's worth a stream is the

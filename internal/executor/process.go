@@ -158,6 +158,7 @@ func (p *Process) Close(context.Context) error {
 			p.cap.tees[i] = nil
 		}
 	}
+	p.cap.aside.close()
 	if p.wake != nil {
 		p.wake.close()
 		p.wake = nil

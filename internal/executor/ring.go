@@ -18,6 +18,7 @@ type ring struct {
 const (
 	ringSlack = 1 << 20
 	ringBegin = 256 << 10
+	ringWhole = 16 << 20
 	segMax    = 1<<31 - 1
 )
 
@@ -34,7 +35,11 @@ func (r *ring) reset(limit, slack int) {
 func (r *ring) room() []byte {
 	end := r.start + r.kept
 	if full := r.max + r.slack; end == len(r.buf) && end < full {
-		grown := make([]byte, min(full, max(ringBegin, 4*len(r.buf))))
+		size := max(ringBegin, 4*len(r.buf))
+		if len(r.buf) > 0 {
+			size = max(size, ringWhole) // the kernel gives what is touched of it
+		}
+		grown := make([]byte, min(full, size))
 		copy(grown, r.buf)
 		r.buf = grown
 	}
