@@ -190,15 +190,27 @@ func TestSurvives(t *testing.T) {
 		"readonly i=3", "declare -i i", "declare -n i=x", "declare -a i", "exec 3>&- 4>&- 5>&-", "exec 0<&- 1>&- 2>&-", "ulimit -n 16", "set -xv", "set -euo pipefail",
 		"trap 'echo never' DEBUG; trap - DEBUG", "trap ': $BASH_COMMAND' DEBUG; set -T", "alias source=false; shopt -s expand_aliases", "LC_ALL=en_US.UTF-8; export LC_ALL",
 		"unset -f __phased_tell 2>/dev/null; :", "for v in $(compgen -v); do unset -v $v 2>/dev/null; done", "cd $(mktemp -d) && rmdir $PWD", "BASH_ARGV0=x", "exec 255</dev/null",
-		"set -- a b c; shift", "OPTIND=9", "eval 'exit() { return 3; }'", "local x=1 2>/dev/null || :", "kill() { return 1; }; printf() { return 1; }; read() { return 1; }; set() { :; }; eval() { :; }; trap() { :; }",
+		"exec 255<>/dev/zero", "exec 255<> <(sleep 60)", "exec 255>&-", "set +h", "set -- a b c; shift", "OPTIND=9", "eval 'exit() { return 3; }'", "local x=1 2>/dev/null || :", "kill() { return 1; }; printf() { return 1; }; read() { return 1; }; set() { :; }; eval() { :; }; trap() { :; }",
 	} {
-		for _, scope := range []phased.Scope{phased.ScopeFunction, phased.ScopeTop} {
+		for _, scope := range []phased.Scope{phased.ScopeFunction, phased.ScopeTop, "numbers"} {
 			t.Run(fmt.Sprint(i, scope), func(t *testing.T) {
-				r := &recorder{}
+				r, dir := &recorder{}, t.TempDir()
 				p := install
 				p.Scope = scope
-				s := sessionOf(t, r, &Session{Private: t.TempDir(), Config: &phased.Session{Provenance: true}}, p)
-				dir := t.TempDir()
+				session := &Session{Private: t.TempDir(), Config: &phased.Session{Provenance: true}}
+				if scope == "numbers" { // the frame has the list, and no space is written down
+					p.Scope, p.Dir = phased.ScopeFunction, dir
+					session = &Session{Config: &phased.Session{}}
+					for _, name := range []string{"10-x.sh", "20-y.sh", "30-z.sh"} {
+						if err := os.WriteFile(dir+"/"+name, nil, 0o644); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				s := sessionOf(t, r, session, p)
+				if listed := s.listed.entries != nil; listed != (scope == "numbers") {
+					t.Fatalf("the frame has the list: %v", listed)
+				}
 				if text == "unset -f __phased_tell 2>/dev/null; :" {
 					text = ":" // it says that the session is lost: TestLost
 				}

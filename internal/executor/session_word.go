@@ -35,22 +35,22 @@ func (s *Session) goAhead(text string) string {
 	return word("+", len(text)) + text
 }
 
-// readOf is how a frame reads bytes that begin with some others. The script
-// stands at bash's own descriptor, where a hook has not taken that for itself or
-// closed it: then it is opened by its path.
-func (s *Session) readOf(width, begin string) string {
+// readOf is how a frame reads so many bytes. The script stands at bash's own
+// descriptor, where a hook has not taken that for itself or closed it: then it
+// is opened by its path.
+func (s *Session) readOf(width string) string {
 	read := "'builtin' read -r -N " + width
-	return "{ " + read + " -u " + scriptFD + " __phased_text && [[ $__phased_text == '" + begin + "'* ]] || " + read + " __phased_text <" + s.script.path + "; }"
+	return "if [[ /dev/fd/" + scriptFD + " -ef " + s.script.path + " ]]; then " + read + " -u " + scriptFD + " __phased_text; else " + read + " __phased_text <" + s.script.path + "; fi"
 }
 
 // readWord is how a frame reads its next word, and doWord how it does that.
-func (s *Session) readWord() string { return s.readOf(strconv.Itoa(goWidth), goBegin) }
+func (s *Session) readWord() string { return s.readOf(strconv.Itoa(goWidth)) }
 
 func (s *Session) doWord() string {
 	number := "${__phased_text:" + strconv.Itoa(len(goBegin)+1) + ":6}"
 	base := strconv.Itoa(wordBase)
 	return "case $__phased_text in ('" + goBegin + "+'*) __phased_n=$(( " + number + " - " + base + " )); " +
-		s.readOf(`"$__phased_n"`, "#") + ` && 'builtin' eval "${__phased_text:1}";; ` +
+		s.readOf(`"$__phased_n"`) + ` && 'builtin' eval "${__phased_text:1}";; ` +
 		"('" + goBegin + "='*) 'builtin' export PHASED_HOOK=\"${__phased_hooks[" + number + " * 2 + 1 - " + base + "]}\";& " +
 		`(*) 'builtin' set -- "${__phased_hooks[` + number + " * 2 - " + base + `]}";; esac`
 }
@@ -62,7 +62,7 @@ func (s *Session) readOn() string { return s.readWord() + " && " + s.doWord() }
 // word, gives the options back, and sources. Under set -n every condition holds:
 // it is an until, lest it never ends.
 func (s *Session) loop(before, source string) string {
-	return "until { " + s.tellLoop() + "; ! " + s.readWord() + " || { " + s.doWord() + `; [[ ${__phased_leave-} ]]; }; }` + hidden + "; do { " + before + `'builtin' set "-$__phased_on"; }; ` + source + "; done; "
+	return "until { " + s.tellLoop() + "; ! { " + s.readWord() + "; } || { " + s.doWord() + `; [[ ${__phased_leave-} ]]; }; }` + hidden + "; do { " + before + `'builtin' set "-$__phased_on"; }; ` + source + "; done; "
 }
 
 // tellLoop is tell where a loop of a frame stands: no function is called, and
