@@ -201,12 +201,16 @@ func (s *Set) matcher() *matcher {
 // Empty reports whether nothing is known that could be hidden.
 func (s *Set) Empty() bool { return s.matcher() == nil }
 
-// Reach returns how many bytes around a place may belong to one secret there.
+// Reach returns how many bytes around a place may belong to one secret there, also
+// to one that is learned later; 0 of a nil Set.
 func (s *Set) Reach() int {
-	if m := s.matcher(); m != nil {
-		return m.reach
+	if s == nil {
+		return 0
 	}
-	return 0
+	if m := s.matcher(); m != nil {
+		return max(m.reach, maxNeedle)
+	}
+	return maxNeedle
 }
 
 // silently is why a value is left alone that says nothing: nobody is told.
