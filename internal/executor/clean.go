@@ -46,12 +46,17 @@ func newCleaner(set *redact.Set) *cleaner {
 	return c
 }
 
-// output takes parts of the output, and emits what can be passed on.
+// output takes parts of the output, and emits what can be passed on. All of them
+// are learned from first: of what was written to one stream before something was
+// written to the other, the reader may have read the latter first.
 func (c *cleaner) output(parts []phased.Part) {
-	out := c.parts[:0]
+	all := c.parts[:0]
 	for _, p := range parts {
-		t := &c.texts[streamIndex(p.Stream)]
-		if rest := t.stream.Next(t.next(c.set, p.Bytes)); len(rest) > 0 {
+		all = append(all, phased.Part{Stream: p.Stream, Bytes: c.texts[streamIndex(p.Stream)].next(c.set, p.Bytes)})
+	}
+	out := all[:0]
+	for _, p := range all {
+		if rest := c.texts[streamIndex(p.Stream)].stream.Next(p.Bytes); len(rest) > 0 {
 			out = append(out, phased.Part{Stream: p.Stream, Bytes: rest})
 		}
 	}

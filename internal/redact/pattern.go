@@ -53,9 +53,9 @@ func ParsePattern(expression string) (*Pattern, error) {
 func lengths(t *syntax.Regexp) (least, most int, err error) {
 	switch t.Op {
 	case syntax.OpStar, syntax.OpPlus:
-		return 0, 0, fmt.Errorf("%s has no end; write how often at most, as in {1,64}", t)
+		return 0, 0, fmt.Errorf("%s has no end; write how often at most, as in {1,64}", shown(t))
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return 0, 0, fmt.Errorf("%s matches a place and no text; leave it out: output comes in pieces, and what stands around a match is not looked at", t)
+		return 0, 0, fmt.Errorf("%s matches a place and no text; leave it out: output comes in pieces, and what stands around a match is not looked at", shown(t))
 	case syntax.OpLiteral:
 		for _, r := range t.Rune {
 			a, b := runeLengths(r, t.Flags&syntax.FoldCase != 0)
@@ -68,6 +68,15 @@ func lengths(t *syntax.Regexp) (least, most int, err error) {
 		return 1, utf8.UTFMax, nil
 	}
 	return lengthsOfParts(t)
+}
+
+// shown is a part of an expression as people write it.
+func shown(t *syntax.Regexp) string {
+	s := t.String()
+	if inner, ok := strings.CutPrefix(s, "(?-s:"); ok {
+		return strings.TrimSuffix(inner, ")")
+	}
+	return s
 }
 
 // lengthsOfParts is lengths for what has parts, and for what matches nothing.
@@ -88,7 +97,7 @@ func lengthsOfParts(t *syntax.Regexp) (least, most int, err error) {
 		least = 0
 	case syntax.OpRepeat:
 		if t.Max < 0 {
-			return 0, 0, fmt.Errorf("%s has no end; write how often at most, as in {%d,%d}", t, t.Min, max(64, t.Min))
+			return 0, 0, fmt.Errorf("%s has no end; write how often at most, as in {%d,%d}", shown(t), t.Min, max(64, t.Min))
 		}
 		least, most = least*t.Min, most*t.Max
 	}
