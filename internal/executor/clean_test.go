@@ -151,7 +151,7 @@ func TestCutLeavesNoHalf(t *testing.T) {
 			out := strings.Repeat(".", before) + s + strings.Repeat("-", 45) + s + strings.Repeat("_", 60-before)
 			// The other stream stands between the pieces, and has no secret.
 			for _, pieces := range [][]string{{out}, {out[:before+5], "err", out[before+5:]}} {
-				for _, limit := range []int{50, 90, 120, 150} {
+				for _, limit := range []int{50, 90, 120, 128, 134, 150} {
 					got := captured(set, limit, pieces)
 					bare := strings.ReplaceAll(got.out, redact.Mark, "\x00")
 					for n := 3; n <= len(s); n++ {

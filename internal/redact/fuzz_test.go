@@ -77,6 +77,8 @@ func hides(value string) bool {
 // A secret in any of the forms never comes out whole, however it is cut.
 func FuzzSecretNeverComesOut(f *testing.F) {
 	f.Add("hunter22", "a line ", " and more\n", []byte{3, 1, 4, 1, 5}, 0)
+	f.Add("hunter22", "a line ", " and more\n", []byte{3, 1, 4, 1, 5}, 1)
+	f.Add("hunter22", "a line ", " and more\n", []byte{3, 1, 4, 1, 5}, 2)
 	f.Add("it's \"a\" se/cret+\n\xff", "x=", "", []byte{9}, 1)
 	f.Add(strings.Repeat("a long secret of many bytes ", 9), "\x00", "'", []byte{64, 64}, 2)
 	f.Fuzz(func(t *testing.T, value, before, after string, cuts []byte, shift int) {
@@ -205,6 +207,20 @@ func FuzzGapLeavesNoHalf(f *testing.F) {
 			t.Fatalf("the tail of %q is %q, and whole it is %q", text, tail, whole)
 		}
 	})
+}
+
+// Where the beginning of a value is held back that begins within a character, a
+// pattern sees the character, and no byte of it that would be none.
+func TestPatternSeesCharactersWhole(t *testing.T) {
+	set := redact.NewSet(nil)
+	set.Add("\xa4zzzzzz")
+	set.AddPattern(pattern(t, `[\x{fff0}-\x{ffff}]{6,9}x`))
+	text := []byte("\xc3\xa4\xff\xff\xff\xff\xffx")
+	for n := range len(text) {
+		if got := pieces(set, text, []byte{byte(n)}); got != string(text) {
+			t.Errorf("cut at %d it becomes %q", n, got)
+		}
+	}
 }
 
 // What bash writes of a value with set -x, printf %q and declare -p is hidden.
