@@ -333,6 +333,7 @@ func (s *Session) Close(ctx context.Context) error {
 		err = s.end(ctx)
 	}
 	s.spaces.settle(s)
+	tellNotices(s.secrets(), s.setup.Sink)
 	exit := s.exit
 	s.setup.Sink.Tell(phased.SessionEnded{Exit: exit})
 	err = errors.Join(err, s.release())

@@ -91,7 +91,7 @@ func reference(text string, secrets []string) string {
 // Whatever the secrets and however the text comes in pieces: no secret
 // survives, and all other bytes stay what they are.
 func TestNoSecretSurvives(t *testing.T) {
-	cases, seed := 20_000, uint64(1)
+	cases, seed := 5_000, uint64(1) // each value has dozens of forms; the fuzz targets try others
 	if n, err := strconv.Atoi(os.Getenv("PHASED_SOAK")); err == nil && n > 0 {
 		cases *= n
 	}
