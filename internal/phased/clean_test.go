@@ -25,9 +25,9 @@ func fill(v reflect.Value, word string) {
 			}
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				fill(v.Field(i), word)
+		for _, f := range v.Fields() {
+			if f.CanSet() {
+				fill(f, word)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func textsWith(v any, word string) map[string]bool {
 // what was given is as it was.
 func TestCleanedCleansEveryText(t *testing.T) {
 	left := map[string]bool{}
-	for _, path := range strings.Fields(`
+	for path := range strings.FieldsSeq(`
 		run.started.lifecycle run.started.base run.started.roots run.started.settings run.started.plan_digest run.started.personality run.started.host
 		run.started.boot_id run.started.version run.started.user run.started.sudo_user run.started.parent run.started.resumes run.started.from
 		run.started.output run.started.phases run.started.inherited.type run.started.inherited.path run.started.surroundings.dir run.started.surroundings.stdin

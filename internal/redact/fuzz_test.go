@@ -216,7 +216,7 @@ func TestPatternSeesCharactersWhole(t *testing.T) {
 	set.Add("\xa4zzzzzz")
 	set.AddPattern(pattern(t, `[\x{fff0}-\x{ffff}]{6,9}x`))
 	text := []byte("\xc3\xa4\xff\xff\xff\xff\xffx")
-	for n := range len(text) {
+	for n := range text {
 		if got := pieces(set, text, []byte{byte(n)}); got != string(text) {
 			t.Errorf("cut at %d it becomes %q", n, got)
 		}
@@ -235,7 +235,7 @@ func TestFormsOfBash(t *testing.T) {
 			}
 			set := redact.NewSet(nil)
 			set.Add(value)
-			for _, line := range strings.Split(strings.TrimSuffix(string(out), "\n"), "\n") {
+			for line := range strings.SplitSeq(strings.TrimSuffix(string(out), "\n"), "\n") {
 				if strings.Contains(line, "X=") && strings.HasPrefix(line, "declare") && strings.Contains(value, "\n") {
 					continue // it has two lines there
 				}

@@ -122,7 +122,7 @@ func (s *Stream) patterns(m *matcher, text []byte, last bool, f *found) {
 func (s *Stream) pass(m *matcher, piece []byte, last bool) []byte {
 	text := piece
 	if len(s.held) > 0 {
-		text = append(s.held[:len(s.held):len(s.held)], piece...)
+		text = append(slices.Clip(s.held), piece...)
 	}
 	f := s.runs(m, text, last)
 	out := s.emit(text, f.keep, f.runs)
