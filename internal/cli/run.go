@@ -17,6 +17,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/plan"
+	"phased/internal/redact"
 )
 
 // runOptions are the flags of `phased run`.
@@ -75,6 +76,7 @@ type job struct {
 	o        *runOptions
 	settings *config.Settings
 	plan     phased.Plan
+	secrets  *redact.Set
 	store    *journal.Store
 	id       string
 	base     string
@@ -149,6 +151,10 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err := o.holdFlags.check(s); err != nil {
 		return nil, err
 	}
+	secrets, err := secretSet(s, p)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := o.places.dir(w, s)
 	if err != nil {
 		return nil, err
@@ -157,7 +163,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, cannotRecord(err)
 	}
-	j := &job{w: w, o: o, settings: s, plan: p, store: store, base: string(p.Base), again: o.places.again()}
+	j := &job{w: w, o: o, settings: s, plan: p, secrets: secrets, store: store, base: string(p.Base), again: o.places.again()}
 	j.id = orText(o.id, journal.NewID(time.Now()))
 	return j, nil
 }
@@ -183,7 +189,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	}
 	screen := newScreen(j, writer)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) },
 	})
@@ -202,7 +208,7 @@ func (j *job) executor() (engine.Executor, error) {
 	process := &executor.Process{
 		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
 		Group: true, CloseOthers: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
-		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
+		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr, Redact: j.secrets,
 	}
 	if j.plan.Session == nil {
 		return process, nil
@@ -211,7 +217,7 @@ func (j *job) executor() (engine.Executor, error) {
 	if err != nil {
 		return nil, cannotRecord(err)
 	}
-	s := newSession(j.w, j.settings, j.plan, private)
+	s := newSession(j.w, j.settings, j.plan, j.secrets, private)
 	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
 	s.Restore, s.RestoredRun = j.restore, j.resumes
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command

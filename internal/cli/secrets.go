@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	"phased/internal/config"
@@ -10,7 +11,27 @@ import (
 
 // secretNames returns the patterns of names whose values are on no record.
 func secretNames(s *config.Settings) redact.Names {
-	return append(redact.DefaultNames(), s.Secrets...)
+	return append(redact.DefaultNames(), s.Secrets.Names...)
+}
+
+// secretSet returns what is known to be secret when a run starts. Without a file
+// that is declared secret nothing starts: its content could be on record then.
+func secretSet(s *config.Settings, p phased.Plan) (*redact.Set, error) {
+	set, err := s.SecretSet(p.Surroundings.Env)
+	if err != nil {
+		return nil, &failure{exitInvalid, fmt.Errorf("%w\nNo hook was run: what a secret file holds could not be kept out of the record. See secrets.files in %s", err, orText(s.File, "the settings"))}
+	}
+	return set, nil
+}
+
+// cleaned takes the secrets of a set out of what is told of a run.
+func cleaned(set *redact.Set) func(phased.Payload) phased.Payload {
+	return func(p phased.Payload) phased.Payload {
+		if set.Empty() {
+			return p
+		}
+		return phased.Cleaned(p, set.Clean)
+	}
 }
 
 // withoutSecrets returns the surroundings as they may be shown and recorded.

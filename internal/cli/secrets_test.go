@@ -11,7 +11,7 @@ import (
 
 func TestSecretsAreNotShown(t *testing.T) {
 	s := config.Default()
-	s.Secrets = []string{"MY_*"}
+	s.Secrets.Names = []string{"MY_*"}
 	p := phased.Plan{
 		Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/bin", "DB_PASSWORD=hunter22", "my_thing=x", "ODD", "A=TOKEN=1"}},
 		Origins:      []phased.Origin{{Option: "environment.API_TOKEN", Value: "hunter22"}, {Option: "grace", Value: "10s"}},

@@ -24,6 +24,7 @@ type session struct {
 	o        *stackOptions
 	settings *config.Settings
 	plan     phased.Plan
+	secrets  *redact.Set
 	store    *journal.Store // nil: there is no record
 	id       string
 
@@ -88,6 +89,10 @@ func fetchPlugins(ctx context.Context, w *World, plugins []phased.Plugin) (warni
 
 // run locks the base, runs the hooks, and tells what failed.
 func (j *session) run(ctx context.Context) error {
+	var err error
+	if j.secrets, err = secretSet(j.settings, j.plan); err != nil {
+		return err
+	}
 	ctx, stop := listenLikeHooks(ctx)
 	defer stop.close()
 	<-stop.ready
@@ -135,7 +140,7 @@ func (j *session) lock(ctx context.Context, stop *stopper) (*journal.Lock, error
 func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock) (phased.Run, error) {
 	o := engine.Options{
 		Record: func(...phased.Event) error { return nil }, RecordOptional: true, Compare: plan.Compare, Kill: stop.kill, ID: j.id,
-		Start: j.start(), Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) }, SessionExit: true,
+		Start: j.start(), Clean: cleaned(j.secrets), Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) }, SessionExit: true,
 	}
 	closeRecord := func() error { return nil }
 	private := ""
@@ -153,7 +158,7 @@ func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock
 			private = ""
 		}
 	}
-	s := newSession(j.w, j.settings, j.plan, private)
+	s := newSession(j.w, j.settings, j.plan, j.secrets, private)
 	s.Output, s.ForwardSignal = j.output(), true
 	s.Restore, s.RestoredRun = j.restore, j.restoredRun
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
@@ -163,8 +168,7 @@ func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock
 }
 
 // newSession is the executor of sourced hooks for a plan.
-func newSession(w *World, settings *config.Settings, p phased.Plan, private string) *executor.Session {
-	secrets := redact.NewSet(secretNames(settings))
+func newSession(w *World, settings *config.Settings, p phased.Plan, secrets *redact.Set, private string) *executor.Session {
 	// The output of the localrc shows its secrets (set -x) before a look at the
 	// variable space can tell them.
 	for _, a := range devstack.Assigned(p.Session.Localrc, w.Environ) {

@@ -15,6 +15,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/proc"
+	"phased/internal/redact"
 )
 
 // settingsFile is where the settings lie. The personalities have no option for
@@ -32,6 +33,8 @@ type job struct {
 	grace  phased.Duration
 	output executor.Output
 	limit  int64
+	// secrets are kept out of the record, where output is recorded; nil: it is not.
+	secrets *redact.Set
 
 	store  *journal.Store // nil: there is no record
 	writer *journal.Writer
@@ -51,8 +54,20 @@ func newJob(e *Env, say *console, as string, argv []string, stopping func(syscal
 	}
 	if s.store != nil && settings.Personalities.Capture == string(executor.Tee) {
 		s.output = executor.Tee
+		s.secrets = secretSet(e, settings)
 	}
 	return ctx, s
+}
+
+// secretSet is what is known to be secret. A file that cannot be read is passed
+// over like every mistake in the settings.
+func secretSet(e *Env, settings *config.Settings) *redact.Set {
+	env := make([]phased.Text, len(e.Environ))
+	for i, v := range e.Environ {
+		env[i] = phased.Text(v)
+	}
+	set, _ := settings.SecretSet(env)
+	return set
 }
 
 // readSettings reads the settings. A file that cannot be used is none: this is
@@ -96,6 +111,9 @@ func (s *job) record(settings *config.Settings) {
 // executor.
 func (s *job) run(ctx context.Context, p phased.Plan, o engine.Options) phased.Run {
 	o.ID, o.Start, o.Kill, o.RecordOptional = s.id, s.start(), s.stop.kill, true
+	if s.secrets != nil {
+		o.Clean = func(p phased.Payload) phased.Payload { return phased.Cleaned(p, s.secrets.Clean) }
+	}
 	o.Record = func(...phased.Event) error { return nil }
 	if s.writer != nil {
 		o.Record = s.writer.Append

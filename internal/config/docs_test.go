@@ -59,6 +59,7 @@ func TestPageHasEveryKey(t *testing.T) {
 	top := fieldKeys("", d.topFields(&Settings{}))
 	top = append(top, fieldKeys("retention.", d.retentionFields(&Retention{}))...)
 	top = append(top, fieldKeys("personalities.", d.personalityFields(&Personalities{}))...)
+	top = append(top, fieldKeys("secrets.", d.secretFields(&Secrets{}))...)
 	for header, known := range map[string][]string{
 		"key":                top,
 		"key of a lifecycle": fieldKeys("", d.lifecycleFields(&Lifecycle{})),

@@ -64,7 +64,7 @@ func (d *decoder) topFields(s *Settings) []field {
 		{"personalities", func(n *yaml.Node, at string) {
 			d.fields(n, at, "personalities: {capture: inherit}", d.personalityFields(&s.Personalities))
 		}},
-		{"secrets", func(n *yaml.Node, at string) { put(&s.Secrets)(d.secrets(n, at)) }},
+		{"secrets", func(n *yaml.Node, at string) { d.secrets(&s.Secrets, n, at) }},
 		duration("private-ttl", "7d", &s.PrivateTTL),
 		{"lifecycles", func(n *yaml.Node, at string) { d.lifecycles(s, n, at) }},
 	}

@@ -33,11 +33,19 @@ type Settings struct {
 	OutputLimit    int64             // bytes kept of a hook's output, 1 or more
 	Retention      Retention
 	Personalities  Personalities
-	Secrets        []string             // patterns of names, beside the built-in ones
+	Secrets        Secrets
 	PrivateTTL     time.Duration        // how long saved variable spaces are kept
 	Lifecycles     map[string]Lifecycle // as written; the built-in ones are package plan's
 
 	lines map[string]int
+}
+
+// Secrets say what is kept out of all that is recorded and shown, beside what is
+// built in.
+type Secrets struct {
+	Names    []string // patterns of names of variables
+	Files    []string // absolute paths of files whose content is secret
+	Patterns []string // RE2 expressions of texts that are, each fit for redact.ParsePattern
 }
 
 // Retention says how many finished runs are kept. Each limit counts by itself;

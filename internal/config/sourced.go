@@ -53,35 +53,6 @@ func (d *decoder) options(n *yaml.Node, at string) ([]string, bool) {
 	return options, len(d.errs) == before
 }
 
-// secrets reads patterns of names, as *PASSWORD*.
-func (d *decoder) secrets(n *yaml.Node, at string) ([]string, bool) {
-	const example = "secrets: ['*_PIN']"
-	patterns := []string{}
-	before := len(d.errs)
-	if n = d.resolve(n); n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		return patterns, true
-	}
-	d.list(n, at, example, func(n *yaml.Node, at string) {
-		v, n, ok := d.text(n, at, "a pattern of names", example)
-		if !ok {
-			return
-		}
-		if strings.Trim(v, "*?") == "" {
-			d.errorf(n, "%s: %s fits every name, or none; expected a pattern such as `%s`", at, describe(n), example)
-			return
-		}
-		for i := range len(v) {
-			c := v[i]
-			if c != '_' && c != '*' && c != '?' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
-				d.errorf(n, "%s: expected letters, digits, _, * and ?, not %s", at, describe(n))
-				return
-			}
-		}
-		patterns = append(patterns, v)
-	})
-	return patterns, len(d.errs) == before
-}
-
 // args reads the arguments of sourced hooks: the mode, and the sub-phase.
 func (d *decoder) args(n *yaml.Node, at string) ([]string, bool) {
 	const example = "args: [stack, install]"

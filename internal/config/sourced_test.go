@@ -66,8 +66,8 @@ lifecycles:
 	if diff := cmp.Diff(want, got.Lifecycles); diff != "" {
 		t.Errorf("lifecycles (-want +got):\n%s", diff)
 	}
-	if !cmp.Equal(got.Secrets, []string{"*_PIN", "OS_?"}) || got.PrivateTTL != 0 {
-		t.Errorf("secrets %q, private-ttl %v", got.Secrets, got.PrivateTTL)
+	if !cmp.Equal(got.Secrets.Names, []string{"*_PIN", "OS_?"}) || got.PrivateTTL != 0 {
+		t.Errorf("secrets %q, private-ttl %v", got.Secrets.Names, got.PrivateTTL)
 	}
 	site := got.Lifecycles["site"]
 	for i, want := range []bool{true, true, true, true, false, true} {

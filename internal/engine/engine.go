@@ -27,6 +27,9 @@ type Options struct {
 	// Start holds the facts of run.started that the plan does not have, and its
 	// Surroundings where they are not to be recorded as they are (secrets).
 	Start phased.RunStarted
+	// Clean takes what is secret out of what is told, beside output: see
+	// phased.Cleaned. nil: there is nothing secret.
+	Clean func(phased.Payload) phased.Payload
 	// HookEnv is added to every hook's environment by name of phase and hook;
 	// nil adds nothing.
 	HookEnv func(phase string, hook phased.Text) []phased.Text
@@ -250,6 +253,11 @@ func (r *run) fail(f phased.Failure) {
 
 // emit makes the next events and puts them on record together.
 func (r *run) emit(data ...phased.Payload) {
+	if clean := r.o.Clean; clean != nil {
+		for i := range data {
+			data[i] = clean(data[i])
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var events []phased.Event

@@ -228,6 +228,11 @@ func (r *run) failurePhase(ctx context.Context) {
 		phased.Text(fmt.Sprintf("PHASED_FAILED_STATUS=%d", f.Exit.Status)),
 	}
 	if r.o.FailureEnv != nil {
+		if r.o.Clean != nil { // it is written to a file, and looked for in the record
+			if told, ok := r.o.Clean(phased.RunFailed{Failure: f}).(phased.RunFailed); ok {
+				f = told.Failure
+			}
+		}
 		r.failureEnv = append(r.failureEnv, r.o.FailureEnv(f)...)
 	}
 	p, err := r.enter(ctx, planned)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
+	"phased/internal/redact"
 )
 
 const (
@@ -30,8 +31,10 @@ type capture struct {
 	aside aside
 	tees  [2]*tee
 
-	sink phased.Sink
-	hook phased.Hook
+	redact *redact.Set // nil: there are no secrets
+	clean  *cleaner
+	sink   phased.Sink
+	hook   phased.Hook
 	// wake and interrupted end the wait for a slow reader of a tee.
 	wake        *wake
 	interrupted func() bool
@@ -72,7 +75,7 @@ func (c *capture) begin(sink phased.Sink, h phased.Hook) {
 	c.count = [2]int64{}
 	c.live = c.limit / 2
 	c.tail.reset(int(c.limit-c.live), ringSlack)
-	c.batch.emit = func(parts []phased.Part) { c.sink.Output(c.hook, parts, false) }
+	c.tell(false)
 	for _, t := range c.tees {
 		if t != nil {
 			t.stalled = false
@@ -85,7 +88,26 @@ func (c *capture) after(sink phased.Sink, h phased.Hook) {
 	c.begin(sink, h)
 	c.live = lateLimit
 	c.tail.reset(0, ringSlack)
-	c.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
+	c.tell(true)
+}
+
+// tell has the hook's output told to its sink, without secrets.
+func (c *capture) tell(late bool) {
+	sink, h := c.sink, c.hook
+	c.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, late) }
+	c.tail.gap.reach = c.redact.Reach()
+	if c.clean = newCleaner(c.redact); c.clean != nil {
+		c.clean.emit, c.batch.emit = c.batch.emit, c.clean.output
+	}
+}
+
+// end tells what was held back as the possible beginning of a secret: the text of
+// the hook ends here.
+func (c *capture) end() {
+	if c.clean != nil {
+		c.clean.end()
+		tellNotices(c.redact, c.sink)
+	}
 }
 
 // held reports whether somebody may still write.
@@ -190,15 +212,19 @@ func (c *capture) finish() (left bool, err error) {
 		}
 	}
 	c.flush()
+	if !c.held() {
+		c.end()
+	}
 	return c.held(), err
 }
 
-// flush sends out all that was kept.
+// flush sends out all that was kept, but for the possible beginning of a secret.
 func (c *capture) flush() {
 	now := time.Now()
 	c.tail.trim()
 	if dropped := c.tail.total - int64(c.tail.kept); dropped > 0 {
 		c.batch.flush(true, now)
+		c.clean.cut(c.tail.gap)
 		c.sink.Cut(c.hook, dropped, c.limit)
 	}
 	c.tail.each(func(stream int, p []byte) { c.batch.add(stream, p, now) })

@@ -13,6 +13,7 @@ import (
 
 	"phased/internal/phased"
 	"phased/internal/proc"
+	"phased/internal/redact"
 )
 
 // EnvShell runs the hooks of a phase as children of one bash that has sourced
@@ -50,6 +51,8 @@ type EnvShell struct {
 	DrainCommand []string
 	// Stdin, Stdout and Stderr are what bash and its hooks get; nil: those of os.
 	Stdin, Stdout, Stderr *os.File
+	// Redact is that of Process.
+	Redact *redact.Set
 
 	cap  capture
 	wake *wake

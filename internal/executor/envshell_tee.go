@@ -29,7 +29,7 @@ func (s *EnvShell) openCapture() error {
 	if s.wake, err = newWake(); err != nil {
 		return err
 	}
-	s.cap.limit, s.cap.wake = s.Limit, s.wake
+	s.cap.limit, s.cap.wake, s.cap.redact = s.Limit, s.wake, s.Redact
 	if s.Limit < 1 {
 		s.cap.limit = DefaultLimit
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
+	"phased/internal/redact"
 )
 
 // lateLimit is how many bytes are kept of what the processes that a hook left
@@ -34,6 +35,9 @@ type leftover struct {
 	fds     [2]int
 	tees    [2]*tee
 	batch   batch
+	clean   *cleaner // goes on with what the hook itself has written
+	redact  *redact.Set
+	gap     edges // where what is not kept begins
 	kept    int64
 	dropped int64
 }
@@ -57,6 +61,10 @@ func (l *leftovers) add(h phased.Hook, sink phased.Sink, c *capture) error {
 		}
 	}
 	o.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
+	if o.clean, c.clean = c.clean, nil; o.clean != nil {
+		o.redact, o.gap.reach = c.redact, c.redact.Reach()
+		o.clean.emit, o.batch.emit = o.batch.emit, o.clean.output
+	}
 	c.fds = [2]int{-1, -1}
 	l.fresh = append(l.fresh, o)
 	if !l.running {
@@ -145,6 +153,9 @@ func (o *leftover) read(s int, now time.Time, l *leftovers) bool {
 	keep := int(min(int64(n), lateLimit-o.kept))
 	o.kept += int64(keep)
 	o.dropped += int64(n - keep)
+	if first := &o.gap.first[s]; len(*first) < o.gap.reach {
+		*first = append(*first, p[keep:min(n, keep+o.gap.reach-len(*first))]...)
+	}
 	o.batch.took(s, keep, now)
 	return true
 }
@@ -152,9 +163,11 @@ func (o *leftover) read(s int, now time.Time, l *leftovers) bool {
 // finish sends out what is left, and tells what was not kept.
 func (o *leftover) finish() {
 	o.batch.flush(true, time.Now())
+	o.clean.cut(o.gap)
 	if o.dropped > 0 {
 		o.sink.Cut(o.hook, o.dropped, lateLimit)
 	}
+	tellNotices(o.redact, o.sink)
 }
 
 // close ends the goroutine, takes what can be read now, and hands what is still

@@ -15,6 +15,7 @@ import (
 
 	"phased/internal/phased"
 	"phased/internal/proc"
+	"phased/internal/redact"
 )
 
 // Output says what becomes of the output of hooks.
@@ -62,6 +63,8 @@ type Process struct {
 	DrainCommand []string
 	// Stdin, Stdout and Stderr are what is inherited; nil: those of os.
 	Stdin, Stdout, Stderr *os.File
+	// Redact takes secrets out of captured output; nil: there are none.
+	Redact *redact.Set
 
 	phase   *phase
 	wake    *wake
@@ -123,6 +126,7 @@ func (p *Process) Enter(_ context.Context, ph phased.PlannedPhase, s phased.Setu
 		})
 	}
 	p.phase = n
+	tellNotices(p.Redact, s.Sink)
 	return ph, nil
 }
 
@@ -190,7 +194,7 @@ func (p *Process) open() error {
 	if p.Limit < 1 || p.Limit > math.MaxInt {
 		p.cap.limit = DefaultLimit
 	}
-	p.cap.wake = p.wake
+	p.cap.wake, p.cap.redact = p.wake, p.Redact
 	p.cap.fds = [2]int{-1, -1} // 0 would be stdin
 	if p.Output == Tee && p.cap.tees[0] == nil {
 		p.cap.tees[0] = newTee(fileno(p.Stdout, os.Stdout))

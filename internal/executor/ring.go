@@ -13,6 +13,15 @@ type ring struct {
 	total int64 // bytes put in
 	segs  []uint32
 	first int // the oldest of segs: what is before it was dropped
+	gap   edges
+}
+
+// edges are what lies at the two ends of the gap that a ring makes in a text, of
+// each stream. A secret that lies across an end is known by it.
+type edges struct {
+	reach int       // bytes kept of each; 0: none
+	first [2][]byte // put in first: what comes behind the text that was before
+	last  [2][]byte // dropped last: what stands before the text that is kept
 }
 
 const (
@@ -26,6 +35,7 @@ const (
 func (r *ring) reset(limit, slack int) {
 	r.max, r.slack = limit, slack
 	r.start, r.kept, r.total, r.segs, r.first = 0, 0, 0, r.segs[:0], 0
+	r.gap = edges{}
 	if full := limit + slack; len(r.buf) > full {
 		r.buf = r.buf[:full]
 	}
@@ -52,6 +62,10 @@ func (r *ring) room() []byte {
 // took says that n bytes of the stream were read into the room.
 func (r *ring) took(stream, n int) {
 	r.total += int64(n)
+	if first := &r.gap.first[stream]; len(*first) < r.gap.reach {
+		at := (r.start + r.kept) % len(r.buf)
+		*first = append(*first, r.buf[at:at+min(n, r.gap.reach-len(*first))]...)
+	}
 	r.kept += n
 	for n > 0 {
 		k := min(n, segMax)
@@ -78,6 +92,7 @@ func (r *ring) add(stream int, p []byte) {
 
 // drop forgets the n oldest bytes.
 func (r *ring) drop(n int) {
+	at := r.start
 	r.kept -= n
 	r.start += n
 	if r.start >= len(r.buf) {
@@ -85,6 +100,10 @@ func (r *ring) drop(n int) {
 	}
 	for n > 0 {
 		k := min(n, int(r.segs[r.first]>>1))
+		if r.gap.reach > 0 {
+			r.dropped(int(r.segs[r.first]&1), at, k)
+			at = (at + k) % len(r.buf)
+		}
 		r.segs[r.first] -= uint32(k) << 1
 		n -= k
 		if r.segs[r.first]>>1 == 0 {
@@ -95,6 +114,20 @@ func (r *ring) drop(n int) {
 		r.segs = r.segs[:copy(r.segs, r.segs[r.first:])]
 		r.first = 0
 	}
+}
+
+// dropped keeps the end of n bytes that are dropped, which begin at a place of the
+// memory.
+func (r *ring) dropped(stream, at, n int) {
+	if skip := n - r.gap.reach; skip > 0 {
+		at, n = (at+skip)%len(r.buf), r.gap.reach
+	}
+	last := append(r.gap.last[stream], r.buf[at:min(at+n, len(r.buf))]...)
+	last = append(last, r.buf[:max(at+n-len(r.buf), 0)]...)
+	if more := len(last) - r.gap.reach; more > 0 {
+		last = last[:copy(last, last[more:])]
+	}
+	r.gap.last[stream] = last
 }
 
 // trim forgets, after bytes were dropped, what the cut left of a character at

@@ -115,9 +115,8 @@ var errSessionGone = errors.New("the session has ended")
 // the frame in which the hooks are sourced.
 func (s *Session) Enter(ctx context.Context, p phased.PlannedPhase, setup phased.Setup) (phased.PlannedPhase, error) {
 	s.leaveIdle()
-	endOutput(s.setup.Sink)
-	setup.Sink = clean(setup.Sink, s.Redact)
 	s.setup = setup
+	tellNotices(s.secrets(), setup.Sink)
 	if s.over {
 		return p, s.overError()
 	}
@@ -190,7 +189,7 @@ func (s *Session) begin(ctx context.Context) error {
 	}
 	s.p = Process{
 		Output: s.Output, Limit: s.Limit, Group: s.Group, ForwardSignal: s.ForwardSignal, Marker: s.Marker, CloseOthers: s.CloseOthers,
-		DrainCommand: s.DrainCommand, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
+		DrainCommand: s.DrainCommand, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Redact: s.secrets(),
 	}
 	setup := s.setup
 	setup.Surroundings.Umask = -1 // the shell sets it for itself
@@ -338,10 +337,10 @@ func (s *Session) Close(ctx context.Context) error {
 		err = s.end(ctx)
 	}
 	s.spaces.settle(s)
+	tellNotices(s.secrets(), s.setup.Sink)
 	exit := s.exit
 	s.setup.Sink.Tell(phased.SessionEnded{Exit: exit})
 	err = errors.Join(err, s.release())
-	endOutput(s.setup.Sink)
 	if err == nil && !exit.OK() {
 		err = &phased.ExitError{Exit: exit}
 	}

@@ -110,6 +110,7 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 	s.spaces.settle(s)
 	began := time.Now()
 	s.p.cap.flush() // what came late of the one before
+	s.p.cap.end()
 	s.p.cap.begin(s.setup.Sink, h)
 	if err := s.script.write(text); err != nil {
 		return phased.Result{}, err
@@ -158,7 +159,7 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	}
 	s.p.cap.drain()
 	s.p.cap.flush()
-	endOutput(s.setup.Sink)
+	s.p.cap.end()
 	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
 	s.p.cap.after(s.setup.Sink, run.hook)
 	s.explain(run, &r, j)

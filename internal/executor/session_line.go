@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"phased/internal/phased"
+	"phased/internal/redact"
 	"phased/internal/space"
 )
 
@@ -99,6 +100,12 @@ type nothingSecret struct{}
 
 func (nothingSecret) Secret(string) bool       { return false }
 func (nothingSecret) Clean(text string) string { return text }
+
+// secrets are what is taken out of output, nil where there are none.
+func (s *Session) secrets() *redact.Set {
+	set, _ := s.Redact.(*redact.Set)
+	return set
+}
 
 func (s *Session) redactor() space.Redactor {
 	if s.Redact == nil {

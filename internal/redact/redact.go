@@ -1,4 +1,4 @@
-// Package redact owns which names are secret and how their values are kept out
+// Package redact owns what is secret, in which forms it is written, and how it is kept out
 // of text. It knows no settings and no files: text in, text out.
 package redact
 
