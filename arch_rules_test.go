@@ -21,6 +21,7 @@ func rooms() map[string]room {
 			why:  "it is the language: the standard library only and no I/O, so that everybody may import it",
 		},
 		"config": {leaf: true, why: "it turns a file into values; what they mean is decided by the rooms"},
+		"trust":  {leaf: true, shut: []string{"os/exec"}, why: "it looks at files and opens them; what follows from that is for others"},
 		"proc":   {leaf: true, shut: []string{"os/exec"}, why: "it reads /proc and nothing else"},
 		"records": {
 			leaf: true, shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
@@ -91,7 +92,7 @@ func libraries() map[string]library {
 		"mvdan.cc/sh/v3":               {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2":     {rooms: []string{"cli", "compat", "journal"}, why: "a run's id is made where the run is opened"},
 		"github.com/fsnotify/fsnotify": {rooms: []string{"journal"}, why: "only the journal follows files"},
-		"golang.org/x/sys":             {rooms: []string{"proc", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/sys":             {rooms: []string{"proc", "trust", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
 		"golang.org/x/term":            {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
 		"github.com/google/go-cmp":     {tests: true, why: "it is for comparing in tests"},
 		"pgregory.net/rapid":           {tests: true, why: "it is for properties in tests"},
