@@ -16,6 +16,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/plan"
+	"phased/internal/trust"
 )
 
 // runOptions are the flags of `phased run`.
@@ -80,8 +81,9 @@ type job struct {
 	again    string
 	stop     *stopper
 
-	resumes string // run that this one continues
-	restore string // variable space that it starts in
+	resumes string            // run that this one continues
+	restore string            // variable space that it starts in
+	guard   *executor.Guarded // of what is run; nil: nobody looks
 	skip    func(phase string, hook phased.Text) (reason, message string)
 }
 
@@ -140,20 +142,27 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err := o.holdFlags.check(s); err != nil {
 		return nil, err
 	}
+	guard, err := o.places.guard(s, p)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := o.places.dir(w, s)
 	if err != nil {
 		return nil, err
 	}
-	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability})
+	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s)})
 	if err != nil {
 		return nil, cannotRecord(err)
 	}
-	j := &job{w: w, o: o, settings: s, plan: p, store: store, base: string(p.Base), again: o.places.again()}
+	j := &job{w: w, o: o, settings: s, plan: p, store: store, base: string(p.Base), again: o.places.again(), guard: guard}
 	j.id = orText(o.id, newID(time.Now()))
 	return j, nil
 }
 
 func cannotRecord(err error) error {
+	if _, untrusted := errors.AsType[*trust.Problem](err); untrusted {
+		return &failure{exitTrust, fmt.Errorf("%w\nNo hook was run: whoever can write the record can change and hide it, and name files for user %d to write", err, os.Geteuid())}
+	}
 	return broken("%v\nNo hook was run: a run must be recorded. Make room or access, or name another directory with --state-dir", err)
 }
 
@@ -196,7 +205,7 @@ func (j *job) executor() (engine.Executor, error) {
 		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
 	}
 	if j.plan.Session == nil {
-		return process, nil
+		return guarded(j.guard, process), nil
 	}
 	private, err := j.store.Private(j.id)
 	if err != nil {
@@ -206,7 +215,7 @@ func (j *job) executor() (engine.Executor, error) {
 	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
 	s.Restore, s.RestoredRun = j.restore, j.resumes
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
-	return &executor.Mixed{Process: process, Session: s}, nil
+	return guarded(j.guard, &executor.Mixed{Process: process, Session: s}), nil
 }
 
 // hookEnv is what every hook is told of the run.
