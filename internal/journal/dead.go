@@ -261,6 +261,9 @@ func (s *Store) dropMarker(id string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if planted(err) {
+		return s.unmark(id)
+	}
 	if err != nil {
 		return err
 	}
@@ -272,7 +275,7 @@ func (s *Store) dropMarker(id string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(s.RunFile(id)); !errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Lstat(s.RunFile(id)); err == nil && info.Mode().IsRegular() || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // it came meanwhile: its marker is looked at next time
 	}
 	return s.unmark(id)

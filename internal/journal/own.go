@@ -21,13 +21,19 @@ func regular(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = errNotRegular
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot open %s: %w", path, err), f.Close())
 	}
 	return f, nil
 }
+
+var errNotRegular = errors.New("not a regular file")
+
+// planted reports whether an error of regular means that something else has the
+// name of a file of phased's.
+func planted(err error) bool { return errors.Is(err, errNotRegular) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENXIO) }
 
 // groupOf returns the group phased; false where there is none.
 func groupOf() (int, bool, error) {

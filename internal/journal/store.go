@@ -228,6 +228,9 @@ func (s *Store) openRun(id string, flags int) (*os.File, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", phased.ErrNoRun, id)
 	}
+	if planted(err) { // by a hook, or by whoever could: it is nobody's run, and must not stop the next one
+		return nil, fmt.Errorf("%w: %s: %s is not a regular file", phased.ErrNoRun, id, s.RunFile(id))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open run file: %w", err)
 	}

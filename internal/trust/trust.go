@@ -9,6 +9,7 @@ package trust
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"phased/internal/phased"
@@ -56,7 +57,7 @@ type Problem struct {
 func (p *Problem) Error() string {
 	text := shown(p.File) + " is not trusted: "
 	switch {
-	case p.At == p.File:
+	case p.At == p.File, !filepath.IsAbs(p.File) && strings.HasSuffix(p.At, "/"+filepath.Clean(p.File)):
 		text += "it " + p.What
 	default:
 		text += shown(p.At) + ", on the way to it, " + p.What

@@ -333,8 +333,8 @@ func (c *Checker) follow(dir *node, name string) (target string, fault *Problem,
 	}
 	fault = c.within(dir, &st)
 	path := dir.path + "/" + name
-	if what, _ := c.judge(path, &st); fault == nil && what != "" {
-		fault = problem("", path, what+", which is a link", fmt.Sprintf("chown -h %s %s", c.owner(), shown(path)))
+	if fault == nil && !c.own(st.Uid) {
+		fault = problem("", path, fmt.Sprintf("is a link that belongs to user %d", st.Uid), fmt.Sprintf("chown -h %s %s", c.owner(), shown(path)))
 	}
 	return string(buf[:n]), fault, nil
 }
