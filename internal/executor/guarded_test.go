@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"phased/internal/phased"
@@ -94,5 +95,22 @@ func TestGuardedWarns(t *testing.T) {
 	}
 	if len(rec.warnings) != 1 || !strings.Contains(rec.warnings[0], "can be written by everybody (mode 0777)") {
 		t.Errorf("told: %q", rec.warnings)
+	}
+}
+
+// What is no regular file, or too large for a script, is not read.
+func TestReadRegular(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(syscall.Mkfifo(dir+"/fifo", 0o600), os.WriteFile(dir+"/file", []byte("x\n"), 0o600),
+		os.WriteFile(dir+"/large", nil, 0o600), os.Truncate(dir+"/large", maxScript+1)); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := readRegular(dir + "/file"); err != nil || string(p) != "x\n" {
+		t.Errorf("%q, %v", p, err)
+	}
+	for _, name := range []string{"fifo", "large", "none", "."} {
+		if _, err := readRegular(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s was read", name)
+		}
 	}
 }

@@ -86,7 +86,7 @@ func (s *Session) speaksOfErr(h phased.Hook) bool {
 	if speaks, known := s.speaks[k]; known {
 		return speaks
 	}
-	p, err := os.ReadFile(path)
+	p, err := readRegular(path)
 	if err != nil {
 		return true
 	}

@@ -33,7 +33,9 @@ var errNotRegular = errors.New("not a regular file")
 
 // planted reports whether an error of regular means that something else has the
 // name of a file of phased's.
-func planted(err error) bool { return errors.Is(err, errNotRegular) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENXIO) }
+func planted(err error) bool {
+	return errors.Is(err, errNotRegular) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENXIO)
+}
 
 // groupOf returns the group phased; false where there is none.
 func groupOf() (int, bool, error) {
