@@ -72,6 +72,12 @@ func TestRulesBite(t *testing.T) {
 		{"exit", "internal/cli/a.go", "package cli\nfunc f() { os.Exit(1) }", printing, "main ends the process"},
 		{"exit of main", "cmd/phased/a.go", "package main\nfunc f() { os.Exit(1) }", printing, ""},
 
+		{"shell", "internal/cli/a.go", "package cli\nfunc f(n string) { exec.Command(\"sh\", \"-c\", \"cat \"+n) }", shellTexts, "as arguments"},
+		{"shell from a variable", "internal/cli/a.go", "package cli\nfunc f(n string) { exec.Command(\"sh\", \"-ec\", n) }", shellTexts, "as arguments"},
+		{"shell in a list", "internal/cli/a.go", "package cli\nfunc f(n string) { g([]string{\"bash\", \"-c\", n}) }", shellTexts, "as arguments"},
+		{"shell with an argument", "internal/cli/a.go", "package cli\nfunc f(n string) { exec.Command(\"sh\", \"-c\", `cat \"$1\"`, \"sh\", n) }", shellTexts, ""},
+		{"shell in a test", "internal/cli/a_test.go", "package cli\nfunc f(n string) { exec.Command(\"sh\", \"-c\", n) }", shellTexts, ""},
+
 		{"long", "internal/cli/a.go", "package cli\n" + strings.Repeat("\n", 499), length, "under 500"},
 		{"just short enough", "internal/cli/a.go", "package cli\n" + strings.Repeat("\n", 498), length, ""},
 	} {

@@ -21,6 +21,7 @@ func rooms() map[string]room {
 			why:  "it is the language: the standard library only and no I/O, so that everybody may import it",
 		},
 		"config": {leaf: true, may: []string{"redact"}, why: "it turns a file into values; what they mean is decided by the rooms, but for what is secret, which must be right at its place in the file"},
+		"trust":  {leaf: true, shut: []string{"os/exec"}, why: "it looks at files and opens them; what follows from that is for others"},
 		"proc":   {leaf: true, shut: []string{"os/exec"}, why: "it reads /proc and nothing else"},
 		"records": {
 			leaf: true, shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
@@ -91,7 +92,7 @@ func libraries() map[string]library {
 		"mvdan.cc/sh/v3":               {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2":     {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
 		"github.com/fsnotify/fsnotify": {rooms: []string{"journal"}, why: "only the journal follows files"},
-		"golang.org/x/sys":             {rooms: []string{"proc", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/sys":             {rooms: []string{"proc", "trust", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
 		"golang.org/x/term":            {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
 		"github.com/google/go-cmp":     {tests: true, why: "it is for comparing in tests"},
 		"pgregory.net/rapid":           {tests: true, why: "it is for properties in tests"},

@@ -107,6 +107,7 @@ func TestNoBlankOrDotImports(t *testing.T)               { check(t, blankImports
 func TestNoInit(t *testing.T)                            { check(t, inits) }
 func TestNoPackageLevelState(t *testing.T)               { check(t, packageVariables) }
 func TestOnlyPrintersPrintAndOnlyMainExits(t *testing.T) { check(t, printing) }
+func TestNoShellIsBuiltFromNames(t *testing.T)           { check(t, shellTexts) }
 func TestFilesAreShort(t *testing.T)                     { check(t, length) }
 
 // TestRoomsAreKnown: the folder list is the architecture.

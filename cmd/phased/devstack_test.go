@@ -24,7 +24,7 @@ func TestDevStackCases(t *testing.T) {
 		t.Fatalf("%d cases, %v; expected %d", len(cases), err, devstackCount)
 	}
 	state := filepath.Join(filepath.Dir(bin), "state")
-	if err := errors.Join(os.Mkdir(state, 0o755), os.Chmod(state, 0o1777)); err != nil {
+	if err := errors.Join(os.Mkdir(state, 0o755), os.Chmod(state, 0o777|os.ModeSticky)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range cases {

@@ -49,11 +49,15 @@ phased check --base /srv/hooks --strict`,
 
 // runCheck is `phased check`.
 func runCheck(ctx context.Context, w *World, o *checkOptions) error {
-	_, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
+	s, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
 	if err != nil {
 		return err
 	}
-	findings := plan.Check(p, plan.CheckOptions{Strict: o.strict})
+	p, refused, err := o.places.judged(s, p)
+	if err != nil {
+		return err
+	}
+	findings := plan.Check(p, plan.CheckOptions{Strict: o.strict, Refused: refused})
 	if o.json {
 		if findings == nil {
 			findings = []plan.Finding{}

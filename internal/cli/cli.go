@@ -13,6 +13,7 @@ import (
 	"phased/internal/config"
 	"phased/internal/executor"
 	"phased/internal/plan"
+	"phased/internal/trust"
 )
 
 // World is the process that a command runs in.
@@ -40,6 +41,10 @@ func (w *World) talk(format string, args ...any) {
 
 // Main runs the command line and returns the exit code of the process.
 func Main(w World) int {
+	if trust.Borrowed() {
+		w.talk("%s %s", w.Argv[0], trust.BorrowedText)
+		return exitTrust
+	}
 	if n, ok := drains(w.Argv); ok {
 		return executor.DrainMain(n)
 	}

@@ -41,7 +41,7 @@ func exitCodes() []exitCode {
 		{exitInternal, "internal", "phased itself could not go on: the record cannot be written or read, or a hook cannot be waited for", false},
 		{exitBusy, "busy", "another run of the same base goes on, or a dead run has left processes running", false},
 		{exitReboot, "waiting for a reboot", "", true},
-		{exitTrust, "refused for trust or signature", "what a run had saved for resuming could have been written by somebody else", false},
+		{exitTrust, "refused for trust or signature", "a hook, a directory on the way to it, the settings, the state directory or what a run had saved for resuming could have been written by somebody else", false},
 		{exitGate, "aborted at a gate", "", true},
 		{exitTimeout, "timed out", "a hook, a phase or the run reached its time limit", false},
 		{exitSignal, "stopped by signal n", "phased was told to stop by signal n: 129 SIGHUP, 130 SIGINT, 143 SIGTERM", false},

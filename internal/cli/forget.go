@@ -62,9 +62,9 @@ func runForget(ctx context.Context, w *World, o *forgetOptions) error {
 	if !r.Status.Final() {
 		return &failure{exitBusy, fmt.Errorf("run %s goes on: what it keeps is removed when it ends well", r.ID)}
 	}
-	store, err := journal.Open(read.Dir(), journal.Options{})
+	store, err := journal.Open(read.Dir(), journal.Options{AnyOwner: o.places.anyOwner(nil)})
 	if err != nil {
-		return &failure{exitInternal, err}
+		return notOpened(err)
 	}
 	if err := store.ForgetPrivate(r.ID); err != nil {
 		return &failure{exitInternal, err}

@@ -89,6 +89,9 @@ func (c caller) command(h phased.Hook) []string {
 	if c.places.config != "" {
 		argv = append(argv, "--config", absolute(c.places.config))
 	}
+	if c.places.trust != "" {
+		argv = append(argv, "--trust", c.places.trust)
+	}
 	if c.store != nil {
 		argv = append(argv, "--state-dir", c.store.Dir(), "--parent", c.id, "--id", h.Run)
 	}

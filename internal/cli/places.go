@@ -21,24 +21,21 @@ const settingsFile = "/etc/phased/phased.yaml"
 type places struct {
 	config   string
 	stateDir string
+	trust    string // refuse, warn or off; "": the settings' or the user's
 }
 
 func (p *places) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.config, "config", "", "settings `FILE` (default "+settingsFile+", where it exists)")
 	f.StringVar(&p.stateDir, "state-dir", "", "`DIR` of the record (default $PHASED_STATE_DIR, then the settings', then /var/lib/phased)")
+	f.StringVar(&p.trust, "trust", "", "what becomes of what somebody else could have written, `HOW`: refuse, warn or off (default: the settings', root: refuse)")
 }
 
-// settings reads the settings file.
-func (p *places) settings() (*config.Settings, error) {
-	file, required := settingsFile, false
+// settings reads the settings file; w hears warnings, and may be nil.
+func (p *places) settings(w *World) (*config.Settings, error) {
 	if p.config != "" {
-		file, required = p.config, true
+		return p.load(w, p.config, true)
 	}
-	s, err := config.Load(file, required)
-	if err != nil {
-		return nil, &failure{exitInvalid, err}
-	}
-	return s, nil
+	return p.load(w, settingsFile, false)
 }
 
 // dir returns the state directory: the flag, $PHASED_STATE_DIR, the settings,
@@ -73,6 +70,9 @@ func (p *places) again() string {
 	if p.stateDir != "" {
 		words = append(words, "--state-dir "+report.ShellWord(absolute(p.stateDir)))
 	}
+	if p.trust != "" {
+		words = append(words, "--trust "+report.ShellWord(p.trust))
+	}
 	return strings.Join(words, " ")
 }
 
@@ -86,7 +86,7 @@ func absolute(path string) string {
 
 // record opens the record for reading.
 func (p *places) record(w *World) (*journal.Store, error) {
-	s, err := p.settings()
+	s, err := p.settings(w)
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,9 @@ func runPlan(ctx context.Context, w *World, o *planOptions) error {
 	if err != nil {
 		return err
 	}
+	if p, _, err = o.places.judged(settings, p); err != nil {
+		return err
+	}
 	p = shownPlan(settings, p)
 	s := w.style(false, o.places.again())
 	switch {
@@ -152,7 +155,7 @@ func entries(p phased.Plan) int {
 func completeLifecycles(pl *places) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		var names []string
-		if s, err := pl.settings(); err == nil && len(args) == 0 {
+		if s, err := pl.settings(nil); err == nil && len(args) == 0 {
 			for _, n := range plan.Lifecycles(s) {
 				if strings.HasPrefix(n, typed) {
 					names = append(names, n)

@@ -49,7 +49,7 @@ func (o *limitFlags) addFlags(f *pflag.FlagSet) {
 
 // makePlan reads the settings and makes the plan; limits may be nil.
 func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *limitFlags, lifecycle string) (*config.Settings, phased.Plan, error) {
-	s, err := pl.settings()
+	s, err := pl.settings(w)
 	if err != nil {
 		return nil, phased.Plan{}, err
 	}

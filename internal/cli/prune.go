@@ -37,7 +37,7 @@ runs, 90 days or 1 GiB), failed ones last. phased run does so at its end.`,
 
 // runPrune is `phased prune`.
 func runPrune(ctx context.Context, w *World, o *pruneOptions) error {
-	s, err := o.places.settings()
+	s, err := o.places.settings(w)
 	if err != nil {
 		return err
 	}
@@ -45,9 +45,9 @@ func runPrune(ctx context.Context, w *World, o *pruneOptions) error {
 	if err != nil {
 		return err
 	}
-	store, err := journal.Open(dir, journal.Options{ReadOnly: o.dryRun})
+	store, err := journal.Open(dir, journal.Options{ReadOnly: o.dryRun, AnyOwner: o.places.anyOwner(s)})
 	if err != nil {
-		return &failure{exitInternal, err}
+		return notOpened(err)
 	}
 	pruned, err := store.Prune(ctx, limitsOf(s), o.dryRun)
 	if err != nil {

@@ -76,11 +76,11 @@ func beginRecorder(in *os.File) (*recorder, string, error) {
 		return nil, "", err
 	}
 	r.facts.Start.Pid, r.facts.Start.PidStart = os.Getpid(), st.Start
-	s, err := (&places{config: r.facts.Config}).settings()
+	s, err := (&places{config: r.facts.Config, trust: r.facts.Trust}).settings(nil)
 	if err != nil {
 		return nil, "", err
 	}
-	r.store, err = journal.Open(r.facts.Dir, journal.Options{Durability: s.Durability})
+	r.store, err = journal.Open(r.facts.Dir, journal.Options{Durability: s.Durability, AnyOwner: (&places{trust: r.facts.Trust}).anyOwner(s)})
 	if err != nil {
 		return nil, "", err
 	}
@@ -200,7 +200,7 @@ func (r *recorder) finish(ctx context.Context) error {
 		return err
 	}
 	err := errors.Join(r.file.Close(), r.store.RemoveSidecar(r.facts.Run), r.writer.Close())
-	if s, bad := (&places{config: r.facts.Config}).settings(); bad == nil {
+	if s, bad := (&places{config: r.facts.Config, trust: r.facts.Trust}).settings(nil); bad == nil {
 		_, bad = r.store.Prune(ctx, limitsOf(s), false)
 		err = errors.Join(err, bad)
 	}

@@ -62,7 +62,7 @@ func runResume(ctx context.Context, w *World, o *resumeOptions) error {
 	if err := o.checkCapture(); err != nil {
 		return err
 	}
-	s, err := o.places.settings()
+	s, err := o.places.settings(w)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/redact"
+	"phased/internal/trust"
 )
 
 // runOptions are the flags of `phased run`.
@@ -85,8 +86,9 @@ type job struct {
 
 	facts   sync.WaitGroup // for started
 	started phased.RunStarted
-	resumes string // run that this one continues
-	restore string // variable space that it starts in
+	resumes string            // run that this one continues
+	restore string            // variable space that it starts in
+	guard   *executor.Guarded // of what is run; nil: nobody looks
 	skip    func(phase string, hook phased.Text) (reason, message string)
 }
 
@@ -155,20 +157,27 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	guard, err := o.places.guard(s, p)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := o.places.dir(w, s)
 	if err != nil {
 		return nil, err
 	}
-	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability})
+	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s)})
 	if err != nil {
 		return nil, cannotRecord(err)
 	}
-	j := &job{w: w, o: o, settings: s, plan: p, secrets: secrets, store: store, base: string(p.Base), again: o.places.again()}
+	j := &job{w: w, o: o, settings: s, plan: p, secrets: secrets, store: store, base: string(p.Base), again: o.places.again(), guard: guard}
 	j.id = orText(o.id, journal.NewID(time.Now()))
 	return j, nil
 }
 
 func cannotRecord(err error) error {
+	if _, untrusted := errors.AsType[*trust.Problem](err); untrusted {
+		return &failure{exitTrust, fmt.Errorf("%w\nNo hook was run: whoever can write the record can change and hide it, and name files for user %d to write", err, os.Geteuid())}
+	}
 	return broken("%v\nNo hook was run: a run must be recorded. Make room or access, or name another directory with --state-dir", err)
 }
 
@@ -211,7 +220,7 @@ func (j *job) executor() (engine.Executor, error) {
 		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr, Redact: j.secrets,
 	}
 	if j.plan.Session == nil {
-		return process, nil
+		return guarded(j.guard, process), nil
 	}
 	private, err := j.store.Private(j.id)
 	if err != nil {
@@ -221,7 +230,7 @@ func (j *job) executor() (engine.Executor, error) {
 	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
 	s.Restore, s.RestoredRun = j.restore, j.resumes
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
-	return &executor.Mixed{Process: process, Session: s}, nil
+	return guarded(j.guard, &executor.Mixed{Process: process, Session: s}), nil
 }
 
 // hookEnv is what every hook is told of the run.

@@ -162,7 +162,7 @@ func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock
 	s.Output, s.ForwardSignal = j.output(), true
 	s.Restore, s.RestoredRun = j.restore, j.restoredRun
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
-	o.Executor = s
+	o.Executor = warned(j.settings, s)
 	run, err := engine.Run(ctx, j.plan, o)
 	return run, errors.Join(err, closeRecord())
 }

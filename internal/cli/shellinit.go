@@ -88,7 +88,7 @@ const recorderPatience = 20 * time.Second
 // the file that the shell is to write to. The recorder is the child of this
 // process, which ends now: the shell never was its parent.
 func startRecorder(w *World, p *places) (string, error) {
-	s, err := p.settings()
+	s, err := p.settings(w)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +96,7 @@ func startRecorder(w *World, p *places) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	store, err := journal.Open(dir, journal.Options{Create: true})
+	store, err := journal.Open(dir, journal.Options{Create: true, AnyOwner: p.anyOwner(s)})
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +109,7 @@ func startRecorder(w *World, p *places) (string, error) {
 			f.Close()
 		}
 	}()
-	facts, err := json.Marshal(recorderFacts{id, dir, absoluteOrNone(p.config), shellStart(w, s), above})
+	facts, err := json.Marshal(recorderFacts{id, dir, absoluteOrNone(p.config), p.trust, shellStart(w, s), above})
 	if err != nil {
 		return "", err
 	}
@@ -136,6 +136,7 @@ type recorderFacts struct {
 	Run    string            `json:"run"`
 	Dir    string            `json:"dir"` // state directory
 	Config string            `json:"config,omitempty"`
+	Trust  string            `json:"trust,omitempty"`
 	Start  phased.RunStarted `json:"start"`
 	// Callers are the processes above, one of which is the shell: descriptors
 	// from 5 on stand for them, so that each is known for itself whenever it ends.

@@ -95,7 +95,7 @@ func runStack(ctx context.Context, w *World, o *stackOptions) error {
 	if err := errors.Join(o.innerFlags.check(), o.checkCapture()); err != nil {
 		return err
 	}
-	s, err := o.places.settings()
+	s, err := o.places.settings(w)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (j *session) record() error {
 		if j.settings.Line("durability") != 0 {
 			durability = j.settings.Durability
 		}
-		j.store, err = journal.Open(dir, journal.Options{Create: true, Durability: durability})
+		j.store, err = journal.Open(dir, journal.Options{Create: true, Durability: durability, AnyOwner: j.o.places.anyOwner(j.settings)})
 	}
 	if err == nil {
 		return nil

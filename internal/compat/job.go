@@ -16,6 +16,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/proc"
 	"phased/internal/redact"
+	"phased/internal/trust"
 )
 
 // settingsFile is where the settings lie. The personalities have no option for
@@ -36,6 +37,7 @@ type job struct {
 	// secrets are kept out of the record, where output is recorded; nil: it is not.
 	secrets *redact.Set
 
+	warn   bool           // put down what somebody else could have written
 	store  *journal.Store // nil: there is no record
 	writer *journal.Writer
 	id     string
@@ -49,6 +51,7 @@ func newJob(e *Env, say *console, as string, argv []string, stopping func(syscal
 	s.stop = stop
 	settings := readSettings()
 	s.grace, s.limit = phased.Duration(settings.Grace), settings.OutputLimit
+	s.warn = settings.Personalities.Trust == string(trust.Warn)
 	if settings.Personalities.Journal {
 		s.record(settings)
 	}
@@ -73,12 +76,33 @@ func secretSet(e *Env, settings *config.Settings) *redact.Set {
 // readSettings reads the settings. A file that cannot be used is none: this is
 // no place to tell of it.
 func readSettings() *config.Settings {
-	if exists(settingsFile) {
-		if s, err := config.Load(settingsFile, false); err == nil {
-			return s
-		}
+	if !exists(settingsFile) {
+		return config.Default()
 	}
-	return config.Default()
+	s, err := loadSettings()
+	if err != nil {
+		return config.Default()
+	}
+	return s
+}
+
+// loadSettings reads the settings; of root, those that nobody else could have
+// written.
+func loadSettings() (*config.Settings, error) {
+	if trust.Default(os.Geteuid()) == trust.Off {
+		return config.Load(settingsFile, false)
+	}
+	c := trust.NewChecker(os.Geteuid())
+	defer c.Close()
+	f, problem, err := c.Open(settingsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if problem != nil {
+		return nil, problem
+	}
+	return config.Read(settingsFile, f)
 }
 
 // record begins the record of the run. Without one the run goes on.
@@ -117,9 +141,22 @@ func (s *job) run(ctx context.Context, p phased.Plan, o engine.Options) phased.R
 	o.Record = func(...phased.Event) error { return nil }
 	if s.writer != nil {
 		o.Record = s.writer.Append
+		if s.warn {
+			o.Executor = &executor.Guarded{Inner: o.Executor, Guard: &trust.Guard{EUID: os.Geteuid(), Beside: besides}, Warn: true}
+		}
 	}
 	run, _ := engine.Run(ctx, p, o)
 	return run
+}
+
+// besides are the files that are obeyed beside the hooks of a phase: those of
+// its environment.d.
+func besides(p phased.PlannedPhase) []string {
+	files, err := environmentFiles(p.Dir)
+	if err != nil {
+		return nil // the phase has told it
+	}
+	return files
 }
 
 // end closes the record.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -22,7 +23,7 @@ const maxSize = 1 << 20
 // Load reads the settings file. Where it does not exist and is not required,
 // Load returns Default. Every other error is an Errors.
 func Load(path string, required bool) (*Settings, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		if !required && errors.Is(err, fs.ErrNotExist) {
 			return Default(), nil
@@ -30,12 +31,21 @@ func Load(path string, required bool) (*Settings, error) {
 		return nil, unreadable(path, err)
 	}
 	defer f.Close()
+	return Read(path, f)
+}
+
+// Read reads a settings file that was opened, without blocking for one that is
+// no regular file. Its error is an Errors.
+func Read(path string, f *os.File) (*Settings, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	if fi.IsDir() {
 		return nil, Errors{{File: path, Message: "is a directory; a settings file is expected, such as /etc/phased/phased.yaml"}}
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, Errors{{File: path, Message: "is no regular file; a settings file is expected, such as /etc/phased/phased.yaml"}}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {

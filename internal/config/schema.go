@@ -57,6 +57,7 @@ func (d *decoder) topFields(s *Settings) []field {
 		duration("hook-timeout", "5m", &s.HookTimeout),
 		duration("failure-timeout", "5m", &s.FailureTimeout),
 		choice("orphans", &s.Orphans, "refuse", "wait", "kill"),
+		choice("trust", &s.Trust, "auto", "refuse", "warn", "off"),
 		{"output-limit", func(n *yaml.Node, at string) { put(&s.OutputLimit)(d.outputLimit(n, at)) }},
 		{"retention", func(n *yaml.Node, at string) {
 			d.fields(n, at, "retention: {runs: 200, age: 90d, size: 1GiB}", d.retentionFields(&s.Retention))
@@ -82,6 +83,7 @@ func (d *decoder) personalityFields(p *Personalities) []field {
 	return []field{
 		{"capture", func(n *yaml.Node, at string) { put(&p.Capture)(d.choice(n, at, "inherit", "tee")) }},
 		{"journal", func(n *yaml.Node, at string) { put(&p.Journal)(d.boolean(n, at)) }},
+		{"trust", func(n *yaml.Node, at string) { put(&p.Trust)(d.choice(n, at, "off", "warn")) }},
 	}
 }
 

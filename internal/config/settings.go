@@ -30,6 +30,7 @@ type Settings struct {
 	HookTimeout    time.Duration     // of each hook; 0: none
 	FailureTimeout time.Duration     // of the failure phase; 0: none
 	Orphans        string            // refuse, wait or kill
+	Trust          string            // auto, refuse, warn or off; auto: root refuses, others do not look
 	OutputLimit    int64             // bytes kept of a hook's output, 1 or more
 	Retention      Retention
 	Personalities  Personalities
@@ -60,6 +61,7 @@ type Retention struct {
 type Personalities struct {
 	Capture string // inherit or tee
 	Journal bool   // write the journal
+	Trust   string // warn or off
 }
 
 // Lifecycle is a lifecycle as the settings file has it. A field that the file
@@ -152,9 +154,10 @@ func Default() *Settings {
 		Grace:          10 * time.Second,
 		FailureTimeout: 5 * time.Minute,
 		Orphans:        "refuse",
+		Trust:          "auto",
 		OutputLimit:    8 << 20,
 		Retention:      Retention{Runs: 200, Age: 90 * 24 * time.Hour, Size: 1 << 30},
-		Personalities:  Personalities{Capture: "inherit", Journal: true},
+		Personalities:  Personalities{Capture: "inherit", Journal: true, Trust: "off"},
 		PrivateTTL:     7 * day,
 	}
 }

@@ -11,11 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"phased/internal/phased"
 )
@@ -128,11 +130,14 @@ func Load(file string, o Options) (Conf, error) {
 
 // readSmall reads a file that cannot be as large as to hurt.
 func readSmall(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return nil, errors.New(name + " is no regular file")
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxConf+1))
 	if err != nil {
 		return nil, err

@@ -347,6 +347,7 @@ const (
 	exitHook     = 1
 	exitInvalid  = 2
 	exitInternal = 74
+	exitTrust    = 77
 	exitTimeout  = 124
 )
 
@@ -359,6 +360,8 @@ func ExitCode(e phased.Exit) int {
 		return exitInvalid
 	case phased.CauseInternal:
 		return exitInternal
+	case phased.CauseTrust:
+		return exitTrust
 	case phased.CauseTimeout:
 		return exitTimeout
 	case phased.CauseStopped:

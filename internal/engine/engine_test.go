@@ -392,3 +392,33 @@ func TestExitCodeOfOthers(t *testing.T) {
 		t.Errorf("exit %d, recorded %+v", run.ExitCode, last)
 	}
 }
+
+// A hook that is refused stops the run, whatever the policy is: with its own
+// exit code, and with the failure phase.
+func TestRefusedStopsTheRun(t *testing.T) {
+	for _, policy := range []phased.OnFailure{phased.Stop, phased.FinishPhase, phased.Continue} {
+		f := &fake{}
+		f.hooks = map[string]func(context.Context, phased.Hook) (phased.Result, error){
+			"bad": f.exits(3),
+			"his": func(context.Context, phased.Hook) (phased.Result, error) {
+				return phased.Result{Exit: phased.Exit{Cause: phased.CauseTrust, Status: 77}}, nil
+			},
+		}
+		p := planOf("a: 1 his 2", "b: 3", "!error: e1")
+		for i := range p.Phases {
+			p.Phases[i].OnFailure = policy
+		}
+		run, _, err := start(t, t.Context(), p, f, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range f.calls {
+			if c == "a/2" || c == "b/3" {
+				t.Errorf("%s: %s ran", policy, c)
+			}
+		}
+		if run.ExitCode != 77 || run.Failure == nil || run.Failure.Hook != "his" || run.Status != phased.StatusFailed {
+			t.Errorf("%s: exit %d, failure %+v", policy, run.ExitCode, run.Failure)
+		}
+	}
+}

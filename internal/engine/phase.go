@@ -32,10 +32,10 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 			fatal = err
 		}
 	}
-	status := phased.StatusSucceeded
+	status, refused := phased.StatusSucceeded, false
 	if first != nil {
 		r.fail(*first)
-		status = phased.StatusOf(first.Exit.Cause)
+		status, refused = phased.StatusOf(first.Exit.Cause), first.Exit.Cause == phased.CauseTrust
 	}
 	r.emit(phased.PhaseFinished{Phase: planned.Name, Status: status, Took: time.Since(began)})
 	if lost := r.recordFailure(planned.Name); lost != nil {
@@ -45,7 +45,7 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 	if r.over {
 		return false, fatal
 	}
-	return first == nil || (planned.OnFailure == phased.Continue && ctx.Err() == nil && fatal == nil), fatal
+	return first == nil || (planned.OnFailure == phased.Continue && !refused && ctx.Err() == nil && fatal == nil), fatal
 }
 
 // enter lists the phase as it is now and records it. A phase that cannot be
@@ -126,6 +126,9 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		}
 		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure {
 			return lost, nil
+		}
+		if f != nil && f.Exit.Cause == phased.CauseTrust {
+			return f, nil // what others can change stops the run, whatever its policy is
 		}
 		if f != nil && p.OnFailure == phased.Stop || r.over {
 			return first, nil

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -153,7 +152,7 @@ func declaredExported(files []string) []string {
 	name := regexp.MustCompile(`(?:^|\s)([A-Za-z_][A-Za-z0-9_]*)`)
 	var names []string
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		text, err := readRegular(f)
 		if err != nil {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"phased/internal/phased"
 	"phased/internal/space"
@@ -99,7 +100,7 @@ func (n *snapshots) taken(s *Session, h phased.Hook) {
 	if !s.dumps() {
 		return
 	}
-	f, err := os.Open(n.file)
+	f, err := os.OpenFile(n.file, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0) // a hook can reach it
 	switch {
 	case err != nil:
 	case n.frozen:

@@ -3,7 +3,6 @@ package executor
 import (
 	"bytes"
 	"context"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -190,7 +189,7 @@ func (s *Session) returned(run *sourcing, r *phased.Result) *phased.Trace {
 
 // lines returns the lines of a file that was sourced.
 func (s *Session) lines(path phased.Text) []string {
-	p, err := os.ReadFile(s.seen(string(path)))
+	p, err := readRegular(s.seen(string(path)))
 	if err != nil {
 		return nil
 	}

@@ -62,7 +62,7 @@ func (s *Store) CloseDeadKnowing(by string, newest Newest) ([]phased.Run, error)
 	}
 	// One closer at a time. The file can be opened by its owner only, so that
 	// nobody else can hold it.
-	lock, lockErr := os.OpenFile(s.path(locksDir, "close.lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	lock, lockErr := regular(s.path(locksDir, "close.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if lockErr == nil {
 		defer lock.Close()
 		lockErr = flock(lock, syscall.LOCK_EX)
@@ -162,7 +162,7 @@ func (s *Store) live(id string) (bool, error) {
 	f, err := s.openRun(id, os.O_RDONLY)
 	if errors.Is(err, phased.ErrNoRun) {
 		// Its file does not exist yet, or no more.
-		f, err = os.OpenFile(s.path(openDir, id), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		f, err = regular(s.path(openDir, id), os.O_RDONLY, 0)
 	}
 	if err != nil {
 		return false, err
@@ -277,9 +277,12 @@ func (s *Store) interrupt(f *os.File, r *reader, run *phased.Run, by string) err
 // make that file holds the marker locked, or finds it gone when it has the lock
 // and makes it anew.
 func (s *Store) dropMarker(id string) error {
-	f, err := os.OpenFile(s.path(openDir, id), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := regular(s.path(openDir, id), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if planted(err) {
+		return s.unmark(id)
 	}
 	if err != nil {
 		return err
@@ -292,7 +295,7 @@ func (s *Store) dropMarker(id string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(s.RunFile(id)); !errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Lstat(s.RunFile(id)); err == nil && info.Mode().IsRegular() || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // it came meanwhile: its marker is looked at next time
 	}
 	return s.unmark(id)

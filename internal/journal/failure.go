@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 	"time"
 
 	"phased/internal/phased"
@@ -62,6 +61,9 @@ func (s *Store) writeFailure(id string, f phased.Failure) (FailureFiles, error) 
 	if _, err := makeDir(dir, 0o700); err != nil {
 		return FailureFiles{}, err
 	}
+	if err := ownDir(dir); err != nil {
+		return FailureFiles{}, err
+	}
 	files := FailureFiles{Dir: dir, JSON: dir + "/failure.json", Log: dir + "/hook.log"}
 	log, err := createPrivate(files.Log)
 	if err != nil {
@@ -101,7 +103,7 @@ func writeStory(path string, story FailureStory) error {
 }
 
 func createPrivate(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	return regular(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 }
 
 // extract folds the run and writes the output of the failed hook to log.

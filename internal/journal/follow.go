@@ -37,7 +37,7 @@ func (w *Writer) Progress(ctx context.Context, limit int) iter.Seq2[phased.Event
 }
 
 func (w *Writer) follow(ctx context.Context, to taker) {
-	f, err := os.Open(w.path)
+	f, err := regular(w.path, os.O_RDONLY, 0)
 	if err != nil {
 		to.fail(err)
 		return

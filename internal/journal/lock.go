@@ -85,7 +85,7 @@ func (s *Store) LockBase(ctx context.Context, base string, wait time.Duration) (
 	real := realPath(base)
 	sum := sha256.Sum256([]byte(real))
 	path := s.path(locksDir, hex.EncodeToString(sum[:8])+".lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := regular(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open run lock: %w", err)
 	}

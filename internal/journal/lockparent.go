@@ -19,7 +19,7 @@ import (
 func (s *Store) ShareLock(ctx context.Context, base, run string) error {
 	real := realPath(base)
 	sum := sha256.Sum256([]byte(real))
-	f, err := os.OpenFile(s.path(locksDir, hex.EncodeToString(sum[:8])+".lock"), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	f, err := regular(s.path(locksDir, hex.EncodeToString(sum[:8])+".lock"), os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cannot open run lock: %w", err)
 	}

@@ -104,7 +104,7 @@ func (s *Store) weigh() ([]stored, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	dir, err := os.Open(s.path(runsDir))
+	dir, err := os.OpenFile(s.path(runsDir), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}

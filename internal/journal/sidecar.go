@@ -50,8 +50,8 @@ func (s *Store) createSidecar(id string, head []byte) (string, error) {
 		return "", err
 	}
 	dir := s.path(shellsDir, id)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
+	if made, err := makeDir(dir, 0o700); err != nil || !made {
+		return "", errors.Join(err, fmt.Errorf("%s is there already", dir))
 	}
 	path := s.path(shellsDir, id, sidecarName)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
@@ -71,14 +71,7 @@ func (s *Store) OpenSidecar(id string) (*os.File, error) {
 	if !validID(id) {
 		return nil, fs.ErrNotExist
 	}
-	f, err := os.OpenFile(s.path(shellsDir, id, sidecarName), os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, fmt.Errorf("%s is not a regular file", f.Name()), f.Close())
-	}
-	return f, nil
+	return regular(s.path(shellsDir, id, sidecarName), os.O_RDWR|os.O_APPEND, 0)
 }
 
 // RemoveSidecar removes the sidecar of a run; one that is gone already is no

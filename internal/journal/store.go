@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -27,6 +25,8 @@ type Options struct {
 	// record is synced to the disk; or "none", for runs that must not wait for
 	// a disk.
 	Durability string
+	// AnyOwner takes the state directory whoever could have written it.
+	AnyOwner bool
 }
 
 // Store is one state directory. It may be used by several goroutines, and its
@@ -35,6 +35,7 @@ type Store struct {
 	dir      string
 	readOnly bool
 	level    durability
+	anyOwner bool
 	group    int // of new run files; -1: as it comes
 	// locked tells whether a writer holds a run file. It is a field so that a
 	// test can let a run end just before.
@@ -91,12 +92,11 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1, locked: locked}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, anyOwner: o.AnyOwner, group: -1, locked: locked}
 	if s.level, err = parseDurability(o.Durability); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(dir)
-	made := false
 	switch {
 	case err == nil && !info.IsDir():
 		return nil, errors.New("it is not a directory")
@@ -106,7 +106,7 @@ func open(dir string, o Options) (*Store, error) {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 			return nil, err
 		}
-		if made, err = makeDir(dir, 0o750); err != nil {
+		if _, err = makeDir(dir, 0o750); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -115,26 +115,21 @@ func open(dir string, o Options) (*Store, error) {
 	if o.ReadOnly {
 		return s, s.checkDir(runsDir)
 	}
-	return s, s.layOut(made)
+	return s, s.layOut()
 }
 
-// layOut makes the directories in the state directory. Those that are made, by
-// root and where there is a group phased, belong to that group.
-func (s *Store) layOut(made bool) error {
-	var fresh []string
-	if made {
-		fresh = append(fresh, s.dir)
+// layOut makes the directories in the state directory, and makes sure that they
+// are for who they should be for.
+func (s *Store) layOut() error {
+	if err := s.trusted(); err != nil {
+		return err
 	}
 	for _, d := range []struct {
 		name string
 		mode fs.FileMode
 	}{{runsDir, 0o750}, {openDir, 0o750}, {failuresDir, 0o700}, {locksDir, 0o750}} {
-		made, err := makeDir(s.path(d.name), d.mode)
-		if err != nil {
+		if _, err := makeDir(s.path(d.name), d.mode); err != nil {
 			return err
-		}
-		if made {
-			fresh = append(fresh, s.path(d.name))
 		}
 		if err := s.checkDir(d.name); err != nil {
 			return err
@@ -143,18 +138,8 @@ func (s *Store) layOut(made bool) error {
 			return fmt.Errorf("%s cannot be written: %w", d.name, err)
 		}
 	}
-	if len(fresh) > 0 && os.Geteuid() == 0 {
-		if g, err := user.LookupGroup("phased"); err == nil {
-			gid, err := strconv.Atoi(g.Gid)
-			if err != nil {
-				return fmt.Errorf("group phased has the id %q", g.Gid)
-			}
-			for _, d := range fresh {
-				if err := os.Chown(d, 0, gid); err != nil {
-					return err
-				}
-			}
-		}
+	if err := s.share(); err != nil {
+		return err
 	}
 	// Run files are for the group that may read the directory they lie in.
 	info, err := os.Lstat(s.path(runsDir))
@@ -239,26 +224,22 @@ func (s *Store) openRun(id string, flags int) (*os.File, error) {
 	if !validID(id) {
 		return nil, fmt.Errorf("%w: %q is not a run id", phased.ErrNoRun, id)
 	}
-	f, err := os.OpenFile(s.RunFile(id), flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := regular(s.RunFile(id), flags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", phased.ErrNoRun, id)
 	}
+	if planted(err) { // by a hook, or by whoever could: it is nobody's run, and must not stop the next one
+		return nil, fmt.Errorf("%w: %s: %s is not a regular file", phased.ErrNoRun, id, s.RunFile(id))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open run file: %w", err)
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		if err == nil {
-			err = errors.New("not a regular file")
-		}
-		return nil, fmt.Errorf("cannot open run file %s: %w", f.Name(), err)
 	}
 	return f, nil
 }
 
 // list returns the names in one of the directories; none where it is missing.
 func (s *Store) list(dir string) ([]string, error) {
-	d, err := os.Open(s.path(dir))
+	d, err := os.OpenFile(s.path(dir), os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

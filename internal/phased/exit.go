@@ -19,12 +19,13 @@ const (
 	CauseStopped   Cause = "stopped"    // ended by phased because it was told to stop
 	CauseCannotRun Cause = "cannot-run" // could not be started: vanished, no x bit, bad interpreter
 	CauseList      Cause = "list"       // the phase could not be listed, or is not what was planned
+	CauseTrust     Cause = "refused"    // not run: somebody else could have written it
 	CauseInternal  Cause = "internal"   // phased itself could not go on (disk, executor)
 )
 
 // Exit is how one hook ended. A failed hook is a result, not a Go error.
 type Exit struct {
-	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped or cannot-run"`
+	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped, cannot-run or refused"`
 	Status  int    `json:"status" doc:"exit status as a shell sees it: 0 to 255, 128+n for signal n, 126 or 127 where it could not be run"`
 	Signal  int    `json:"signal,omitempty" doc:"number of the signal that ended it"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`

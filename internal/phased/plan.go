@@ -243,6 +243,19 @@ type Plan struct {
 	// it was written down (Settings), words (details) and times of files.
 	Digest  string   `json:"digest"`
 	Origins []Origin `json:"origins,omitempty"` // where each option in force came from
+	// Untrusted is what of it somebody else could have written. It is no part of
+	// the digest: a plan whose hooks are as they were is the same plan.
+	Untrusted []Untrusted `json:"untrusted,omitempty"`
+}
+
+// Untrusted is a file of a plan that somebody else than root and the user who
+// runs it could have written.
+type Untrusted struct {
+	Phase string `json:"phase,omitempty"` // absent: a file of the whole run
+	Path  Text   `json:"path"`            // hook, directory or file
+	At    Text   `json:"at"`              // what has the fault: the same, or what lies on the way to it
+	What  string `json:"what"`            // what is wrong with that, in words
+	Cure  string `json:"cure,omitempty"`  // commands that mend it
 }
 
 // Origin says where the value of an option came from.

@@ -35,6 +35,7 @@ const (
 	CodeTieByBytes               Code = "tie-by-bytes"               // equal numbers, and only bytes decide
 	CodeWritable                 Code = "writable"                   // others can write the file or its directory
 	CodeOwner                    Code = "owner"                      // it belongs to somebody else
+	CodeUntrusted                Code = "untrusted"                  // somebody else could have written it, or what leads to it
 
 	// Of sourced hooks.
 
@@ -64,6 +65,8 @@ type Finding struct {
 // CheckOptions change what Check does.
 type CheckOptions struct {
 	Strict bool // warnings become errors
+	// Refused says that what the plan has as untrusted is not run.
+	Refused bool
 }
 
 // Check lints every directory and entry of the plan. Findings stand in the order
@@ -94,6 +97,7 @@ func Check(p phased.Plan, o CheckOptions) []Finding {
 	for _, found := range inParallel(jobs) {
 		all = append(all, found...)
 	}
+	all = untrusted(all, p.Untrusted, o.Refused)
 	for i := range all {
 		if o.Strict && all[i].Severity == SeverityWarning {
 			all[i].Severity = SeverityError

@@ -115,7 +115,7 @@ func expandByBash(bash, dir, glob string, env []string) ([]string, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), globLimit, fmt.Errorf("it took longer than %v", globLimit))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bash, "--noprofile", "--norc", "-O", "nullglob", "-c",
-		`for p in "$1"/`+glob+`; do printf '%s\0' "$p"; done`, "bash", dir)
+		`IFS=; for p in "$1"/$2; do printf '%s\0' "$p"; done`, "bash", dir, glob)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = env, "/", time.Second
 	out, err := cmd.Output()
 	if err != nil {

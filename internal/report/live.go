@@ -129,7 +129,7 @@ func (l *Live) clear() {
 	}
 	if l.drawn != "" {
 		l.drawn = ""
-		l.err.printf("\r\x1b[K")
+		l.err.erase()
 		l.err.flush()
 	}
 }
@@ -300,7 +300,7 @@ func (l *Live) phaseFinished(d phased.PhaseFinished) {
 func (l *Live) stopping(d phased.RunStopping) {
 	if l.Signs { // take the ^C away that the terminal shows
 		l.clear()
-		l.err.printf("\r\x1b[K")
+		l.err.erase()
 	}
 	if d.Kill {
 		l.talk(alarm, "told to stop again: killing what still runs")

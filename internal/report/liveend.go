@@ -47,7 +47,8 @@ func (l *Live) Tick(now time.Time) {
 	}
 	l.drawn = text
 	l.out.flush()
-	l.err.printf("\r\x1b[K  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, l.width()-5)))
+	l.err.erase()
+	l.err.printf("  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, l.width()-5)))
 	l.err.flush()
 }
 

@@ -30,7 +30,7 @@ func (l *Logs) Output(o phased.HookOutput) {
 		return
 	}
 	if l.Raw {
-		l.out.printf("%s", string(o.Text))
+		l.out.raw([]byte(o.Text))
 		return
 	}
 	key := Hook(o.Phase, o.Hook)
@@ -95,7 +95,7 @@ func (l *Logs) head(key string) {
 func (l *Logs) line(key, stream, line string) {
 	l.head(key)
 	if !l.Terminal {
-		l.out.printf("%s\n", line)
+		l.out.raw([]byte(line + "\n"))
 		return
 	}
 	for _, row := range rows(line) {

@@ -255,7 +255,7 @@ func (j *Events) Event(e phased.Event) {
 		return
 	}
 	j.line = append(line, '\n')
-	j.out.printf("%s", j.line)
+	j.out.raw(j.line)
 }
 
 // Tick does nothing: there is no event to tell of.

@@ -39,7 +39,27 @@ func Plan(w io.Writer, s Style, pl phased.Plan) error {
 		p.planPhase(pl, *pl.Failure, 0)
 	}
 	p.surroundings(pl)
+	p.untrusted(pl.Untrusted)
 	return p.flush()
+}
+
+// untrusted tells what of the plan somebody else could have written.
+func (p *printer) untrusted(all []phased.Untrusted) {
+	if len(all) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.paint(alarm, "not trusted") + p.paint(dim, "  somebody else than root and this user could have written it"))
+	for _, u := range all {
+		text := Name(u.Path) + " "
+		if u.At != u.Path {
+			text = Name(u.Path) + ": " + Name(u.At) + ", on the way to it, "
+		}
+		p.line("  " + p.mark("✗", "x") + "  " + text + u.What)
+		if u.Cure != "" {
+			p.line("     " + p.paint(dim, u.Cure))
+		}
+	}
 }
 
 func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {

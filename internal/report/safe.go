@@ -30,21 +30,7 @@ func Safe(text string, colour bool) string {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case r == '\t':
-			b.WriteByte('\t')
-		case r < 0x20 || r == 0x7f:
-			b.WriteByte('^')
-			b.WriteByte(byte(r) ^ 0x40)
-		case r < 0xa0 && r >= 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case redirects(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteString(text[i : i+size])
-		}
+		writeSafe(&b, text[i:i+size], r)
 		i += size
 	}
 	if open {
@@ -63,10 +49,69 @@ func unsafe(text string) bool {
 }
 
 // redirects tells the characters by which text is shown in another order than
-// it has, or not at all.
+// it has, or not at all: format characters, but for the two that join letters
+// and the soft hyphen, and the separators of lines and paragraphs.
 func redirects(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f ||
-		r == 0x2028 || r == 0x2029
+	switch r {
+	case 0x200c, 0x200d, 0xad:
+		return false
+	case 0x2028, 0x2029:
+		return true
+	}
+	return r >= 0x600 && unicode.Is(unicode.Cf, r)
+}
+
+// tame reports whether a text is ASCII that moves nothing; colours and other
+// scripts are for tamed to judge.
+func tame(text []byte) bool {
+	for _, c := range text {
+		if c < 0x20 && c != '\n' && c != '\t' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// tamed writes out what does more to a terminal than colour it, as Safe does,
+// and keeps line ends.
+func tamed(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		n := sgrEnd(text[i:])
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case n > 0:
+			size = n
+			b.WriteString(text[i : i+n])
+		case r == '\n':
+			b.WriteByte('\n')
+		default:
+			writeSafe(&b, text[i:i+size], r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// writeSafe writes one character, or out what it would do.
+func writeSafe(b *strings.Builder, text string, r rune) {
+	switch {
+	case r == utf8.RuneError && len(text) == 1:
+		fmt.Fprintf(b, `\x%02x`, text[0])
+	case r == '\t':
+		b.WriteByte('\t')
+	case r < 0x20 || r == 0x7f:
+		b.WriteByte('^')
+		b.WriteByte(byte(r) ^ 0x40)
+	case r < 0xa0 && r >= 0x80:
+		fmt.Fprintf(b, `\x%02x`, r)
+	case redirects(r) && r > 0xffff:
+		fmt.Fprintf(b, `\U%08x`, r)
+	case redirects(r):
+		fmt.Fprintf(b, `\u%04x`, r)
+	default:
+		b.WriteString(text)
+	}
 }
 
 // sgrEnd returns the length of the SGR sequence (ESC [ digits and ; m) that the

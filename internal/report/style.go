@@ -119,17 +119,38 @@ func (s Style) Command(args ...string) string {
 // printer collects one text and remembers the first error of its writer.
 type printer struct {
 	Style
-	w   *bufio.Writer
-	err error
+	w    *bufio.Writer
+	err  error
+	text []byte // of the last printf
 }
 
 func newPrinter(w io.Writer, s Style) *printer { return &printer{Style: s, w: bufio.NewWriter(w)} }
 
+// printf prints a text that is to be read: whatever got into it, nothing comes
+// out that does more to a terminal than colour it. Who puts it together makes
+// names and output safe where that can be told; this is what holds anyway.
 func (p *printer) printf(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
+	p.text = fmt.Appendf(p.text[:0], format, args...)
+	if tame(p.text) {
+		p.raw(p.text)
+	} else {
+		p.raw([]byte(tamed(string(p.text))))
+	}
+	if cap(p.text) > 1<<20 {
+		p.text = nil
 	}
 }
+
+// raw prints bytes as they are: data, and what this package itself tells the
+// terminal.
+func (p *printer) raw(text []byte) {
+	if p.err == nil {
+		_, p.err = p.w.Write(text)
+	}
+}
+
+// erase empties the line that the cursor is in.
+func (p *printer) erase() { p.raw([]byte("\r\x1b[K")) }
 
 // line prints the text without blanks at its end.
 func (p *printer) line(text string) { p.printf("%s\n", strings.TrimRight(text, " ")) }
