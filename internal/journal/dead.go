@@ -71,7 +71,7 @@ func (s *Store) CloseDead(by string) ([]phased.Run, error) {
 			errs = append(errs, err)
 			continue
 		}
-		if err := os.Remove(s.path(openDir, id+mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.disk.Remove(s.path(openDir, id+mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
@@ -182,7 +182,7 @@ func (s *Store) closeRun(id, by string) (phased.Run, bool, error) {
 		// It died between its last event and the removal of the marker.
 		return run, false, errors.Join(s.RemoveSidecar(id), s.unmark(id))
 	case r.line == 0:
-		if err := errors.Join(s.RemoveSidecar(id), os.Remove(f.Name())); err != nil {
+		if err := errors.Join(s.RemoveSidecar(id), s.disk.Remove(f.Name())); err != nil {
 			return run, false, err
 		}
 		return run, false, s.unmark(id)
@@ -242,15 +242,15 @@ func (s *Store) interrupt(f *os.File, r *reader, run *phased.Run, by string) err
 	if err != nil {
 		return err
 	}
-	if err := f.Truncate(r.off); err != nil {
+	if err := s.disk.Truncate(f, r.off); err != nil {
 		return err
 	}
-	if _, err := f.Write(line); err != nil {
+	if _, err := s.disk.Write(f, line); err != nil {
 		// The next one tries again, from the same end.
-		return errors.Join(err, f.Truncate(r.off))
+		return errors.Join(err, s.disk.Truncate(f, r.off))
 	}
 	run.Apply(e)
-	return fdatasync(f)
+	return s.disk.Sync(f)
 }
 
 // dropMarker removes a marker that has no run file. A writer that is about to
@@ -280,7 +280,7 @@ func (s *Store) dropMarker(id string) error {
 
 // unmark removes the marker of a run.
 func (s *Store) unmark(id string) error {
-	if err := os.Remove(s.path(openDir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.disk.Remove(s.path(openDir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -288,9 +288,9 @@ func (s *Store) unmark(id string) error {
 
 // haunt keeps a marker of a closed run, for as long as its orphans live.
 func (s *Store) haunt(id string) error {
-	err := os.Rename(s.path(openDir, id), s.path(openDir, id+mark))
+	err := s.disk.Rename(s.path(openDir, id), s.path(openDir, id+mark))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = os.Link(s.RunFile(id), s.path(openDir, id+mark))
+		err = s.disk.Link(s.RunFile(id), s.path(openDir, id+mark))
 	}
 	return err
 }

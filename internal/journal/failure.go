@@ -59,7 +59,7 @@ func (s *Store) writeFailure(id string, f phased.Failure) (FailureFiles, error) 
 	}
 	defer src.Close()
 	dir := s.path(failuresDir, id)
-	if _, err := makeDir(dir, 0o700); err != nil {
+	if _, err := s.makeDir(dir, 0o700); err != nil {
 		return FailureFiles{}, err
 	}
 	files := FailureFiles{Dir: dir, JSON: dir + "/failure.json", Log: dir + "/hook.log"}

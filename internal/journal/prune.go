@@ -82,10 +82,10 @@ func (s *Store) Prune(ctx context.Context, l Limits, dryRun bool) ([]Pruned, err
 
 // remove removes a run; one that is gone already is no error.
 func (s *Store) remove(id string) error {
-	if err := errors.Join(os.RemoveAll(s.path(failuresDir, id)), s.RemoveSidecar(id)); err != nil {
+	if err := errors.Join(s.disk.RemoveAll(s.path(failuresDir, id)), s.RemoveSidecar(id)); err != nil {
 		return err
 	}
-	if err := os.Remove(s.RunFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.disk.Remove(s.RunFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

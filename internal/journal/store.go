@@ -27,6 +27,8 @@ type Options struct {
 	// record is synced to the disk; or "none", for runs that must not wait for
 	// a disk.
 	Durability string
+
+	disk disk // nil: the file system
 }
 
 // Store is one state directory. It may be used by several goroutines, and its
@@ -39,6 +41,7 @@ type Store struct {
 	// locked tells whether a writer holds a run file. It is a field so that a
 	// test can let a run end just before.
 	locked func(*os.File) (bool, error)
+	disk   disk
 }
 
 var _ phased.Source = (*Store)(nil)
@@ -91,7 +94,10 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1, locked: locked}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1, locked: locked, disk: o.disk}
+	if s.disk == nil {
+		s.disk = osDisk{}
+	}
 	if s.level, err = parseDurability(o.Durability); err != nil {
 		return nil, err
 	}
@@ -106,7 +112,7 @@ func open(dir string, o Options) (*Store, error) {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 			return nil, err
 		}
-		if made, err = makeDir(dir, 0o750); err != nil {
+		if made, err = s.makeDir(dir, 0o750); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -129,7 +135,7 @@ func (s *Store) layOut(made bool) error {
 		name string
 		mode fs.FileMode
 	}{{runsDir, 0o750}, {openDir, 0o750}, {failuresDir, 0o700}, {locksDir, 0o750}} {
-		made, err := makeDir(s.path(d.name), d.mode)
+		made, err := s.makeDir(s.path(d.name), d.mode)
 		if err != nil {
 			return err
 		}
@@ -169,8 +175,8 @@ func (s *Store) layOut(made bool) error {
 
 // makeDir makes a directory with exactly that mode, whatever the umask is, and
 // reports whether it did not exist.
-func makeDir(path string, mode fs.FileMode) (bool, error) {
-	err := os.Mkdir(path, mode)
+func (s *Store) makeDir(path string, mode fs.FileMode) (bool, error) {
+	err := s.disk.Mkdir(path, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}
