@@ -109,7 +109,7 @@ func open(dir string, o Options) (*Store, error) {
 	case errors.Is(err, fs.ErrNotExist) && o.ReadOnly:
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist) && o.Create:
-		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		if err := s.makeParents(filepath.Dir(dir)); err != nil {
 			return nil, err
 		}
 		if made, err = s.makeDir(dir, 0o750); err != nil {
@@ -162,6 +162,9 @@ func (s *Store) layOut(made bool) error {
 			}
 		}
 	}
+	if err := s.saveDirs(fresh, made); err != nil {
+		return err
+	}
 	// Run files are for the group that may read the directory they lie in.
 	info, err := os.Lstat(s.path(runsDir))
 	if err != nil {
@@ -171,6 +174,35 @@ func (s *Store) layOut(made bool) error {
 		s.group = int(st.Gid)
 	}
 	return nil
+}
+
+// saveDirs brings the names of directories that were made to the disk: what is
+// synced in a directory that a power cut takes away is lost with it.
+func (s *Store) saveDirs(fresh []string, made bool) error {
+	if len(fresh) == 0 || s.level == syncNone {
+		return nil
+	}
+	if err := s.disk.SyncDir(s.dir); err != nil || !made {
+		return err
+	}
+	return s.disk.SyncDir(filepath.Dir(s.dir))
+}
+
+// makeParents makes what does not exist of the way to the state directory.
+func (s *Store) makeParents(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return plain(err)
+	}
+	if err := s.makeParents(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := s.disk.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if s.level == syncNone {
+		return nil
+	}
+	return s.disk.SyncDir(filepath.Dir(dir))
 }
 
 // makeDir makes a directory with exactly that mode, whatever the umask is, and
