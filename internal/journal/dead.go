@@ -26,8 +26,9 @@ const mark = ".orphans"
 // shell whose recorder died is left alone while the shell lives; then its
 // sidecar is folded, and the run has ended as the shell did.
 //
-// Dead runs are found by their markers in open/, and the newest run file is
-// looked at also without one. A file without any whole line is removed: no hook
+// Dead runs are found by their markers in open/. A power cut may have taken these
+// away: the newest run files are looked at also without one, back to the first
+// that has ended. A file without any whole line is removed: no hook
 // was started. The runs are right also where there is an error, which then
 // tells of files that could not be closed: it is worth a warning, and no reason
 // not to run.
@@ -98,11 +99,20 @@ func (s *Store) suspects() (dead, haunted []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(ids) > 0 && !slices.Contains(dead, ids[0]) && !slices.Contains(haunted, ids[0]) && !s.seenToEnd(ids[0]) {
-		var l look
-		sum, err := s.summary(ids[0], &l)
-		if err == nil && sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() {
-			dead = append(dead, ids[0])
+	var l look
+	for _, id := range ids {
+		if slices.Contains(dead, id) || slices.Contains(haunted, id) {
+			continue
+		}
+		if s.seenToEnd(id) {
+			break // older ones that died have been closed, or have their markers
+		}
+		sum, err := s.summary(id, &l)
+		_, damaged := errors.AsType[*CorruptError](err)
+		if sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() && (err == nil || damaged) {
+			dead = append(dead, id)
+		} else if sum.Status != phased.StatusRunning {
+			break
 		}
 	}
 	slices.Sort(dead)
