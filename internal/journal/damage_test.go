@@ -173,3 +173,32 @@ func TestReaderFailsMidway(t *testing.T) {
 type readerAt func(p []byte, off int64) (int, error)
 
 func (f readerAt) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }
+
+// FuzzDamage cuts a run file, flips bits of it and lets blocks read as zeros, as
+// hits says: three bytes a hit.
+func FuzzDamage(f *testing.F) {
+	id := testID(1)
+	whole := encode(f, longRun(id))
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	f.Add(uint16(len(whole)), []byte{})
+	f.Add(uint16(len(whole)-3), []byte{0, 0, 1, 9, 0, 200})
+	f.Add(uint16(5000), []byte{7, 0, 255, 7, 16, 8, 1, 1, 1})
+	f.Fuzz(func(t *testing.T, cut uint16, hits []byte) {
+		content := bytes.Clone(whole)
+		at := len(content)
+		for ; len(hits) >= 3; hits = hits[3:] {
+			hit := (int(hits[0])<<8 | int(hits[1])) % len(content)
+			if how := hits[2]; how < 128 {
+				content[hit] ^= 1 << (how % 8)
+			} else {
+				clear(content[hit:min(len(content), hit+int(how))])
+			}
+			at = min(at, hit)
+		}
+		content = content[:min(int(cut), len(content))]
+		good := bytes.Count(content[:min(at, len(content))], []byte("\n"))
+		if n := soundLines(t, content, id, lines); n < good {
+			t.Fatalf("%d lines are read, %d are good", n, good)
+		}
+	})
+}
