@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -100,6 +101,13 @@ func play(s *Store, id, durability string) *drive {
 			d.sent, d.events = append(d.sent, line), append(d.events, e)
 		}
 		if d.err = w.Append(batch...); d.err != nil {
+			before, _ := os.ReadFile(w.path)
+			if again := w.Append(batch...); !errors.Is(again, d.err) {
+				d.err = fmt.Errorf("a second Append says %w", again)
+			}
+			if after, _ := os.ReadFile(w.path); !bytes.Equal(before, after) {
+				d.err = errors.New("something was written behind a hole")
+			}
 			break
 		}
 		d.acked = len(d.sent)

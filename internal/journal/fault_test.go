@@ -136,6 +136,7 @@ func TestClosingFails(t *testing.T) {
 	everyFault(t, func(t *testing.T, w fault, at int) (struck bool) {
 		onDisk(t, dir, "hook", func(_ string, f *faultdisk.Disk, s *Store) {
 			d := died(t, s)
+			was, _ := os.ReadFile(s.RunFile(d.id))
 			before := len(f.Done())
 			w.strike(f, at)
 			_, err := s.CloseDead("next")
@@ -147,6 +148,10 @@ func TestClosingFails(t *testing.T) {
 				t.Fatalf("operation %d fails, and the closer is told %v", at, err)
 			}
 			f.Mend()
+			is, _ := os.ReadFile(s.RunFile(d.id))
+			if tail, kept := bytes.CutPrefix(is, was); !kept || w.once && len(tail) > 0 && tail[len(tail)-1] != '\n' {
+				t.Fatalf("operation %d leaves %q behind what was there", at, tail)
+			}
 			if run, err := s.Run(t.Context(), d.id); err != nil || run.Seq < uint64(d.acked) {
 				t.Fatalf("operation %d: %d of %d events are left, %v", at, run.Seq, d.acked, err)
 			}
