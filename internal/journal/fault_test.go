@@ -24,7 +24,7 @@ type fault struct {
 func allFaults() map[string]fault {
 	all := map[string]fault{}
 	for i, err := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
-		for j, part := range []int{0, 200, 1 << 20} {
+		for j, part := range []int{0, 100, 1 << 20} {
 			for k, once := range []bool{true, false} {
 				if (i+j+k)%2 == 0 || os.Getenv("PHASED_SOAK") != "" {
 					all[fmt.Sprintf("%v after %d bytes, once %v", err, part, once)] = fault{err, part, once}
