@@ -30,7 +30,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	// Nothing is synced: the files need no disk.
-	dir, err := os.MkdirTemp("/dev/shm", "phased-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "phased-test-") //nolint:usetesting // in memory
 	if err != nil {
 		dir = t.TempDir()
 	}
@@ -251,7 +251,7 @@ func (w *world) run(p *played, resumes string) error {
 	if p.writer, err = w.store.Begin(p.id); err != nil {
 		return err
 	}
-	synctest.Test(w.t, func(t *testing.T) {
+	synctest.Test(w.t, func(*testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
 		if d := limitOf(p.what.Stop, stopFraction); d > 0 {

@@ -201,7 +201,7 @@ func (d *Disk) Write(file *os.File, p []byte) (int, error) {
 	if err != nil && !cut {
 		p = p[:min(d.part, len(p))]
 	}
-	if n := d.node(file); n != nil && !(d.off && !cut) {
+	if n := d.node(file); n != nil && (cut || !d.off) {
 		n.pending = append(n.pending, change{at: len(n.content()), data: slices.Clone(p)})
 	}
 	if d.off {

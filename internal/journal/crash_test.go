@@ -255,7 +255,7 @@ func inTurn(r *rand.Rand, n int, use func(saved, zeros faultdisk.Pick)) {
 // they need no disk, and other tests need it.
 func inMemory(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "phased-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "phased-test-") //nolint:usetesting // in memory
 	if err != nil {
 		return t.TempDir()
 	}
@@ -266,7 +266,7 @@ func inMemory(t testing.TB) string {
 // onDisk lets use have a new disk with faults, and a state directory on it.
 func onDisk(t testing.TB, dir, durability string, use func(root string, f *faultdisk.Disk, s *Store)) {
 	t.Helper()
-	root, err := os.MkdirTemp(dir, "disk")
+	root, err := os.MkdirTemp(dir, "disk") //nolint:usetesting // gone before the test ends
 	must(err)
 	defer os.RemoveAll(root)
 	f, s := faulty(t, root, durability)

@@ -167,18 +167,17 @@ func (r *reader) soundBehind(off int64) (bool, error) {
 	ahead := &reader{file: r.file, name: r.name, limit: r.limit, max: r.max, off: off}
 	for {
 		line, err := ahead.take()
-		switch _, overlong := errors.AsType[*CorruptError](err); {
-		case overlong: // it was passed over
-		case errors.Is(err, io.EOF) || errors.Is(err, errTorn):
-			return false, nil
-		case err != nil:
-			return false, err
-		case sound(line) || newer(line) != nil:
+		if _, overlong := errors.AsType[*CorruptError](err); overlong {
+			continue // it was passed over
+		}
+		if err != nil {
+			return false, ignoreTorn(err)
+		}
+		if sound(line) || newer(line) != nil {
 			r.sound = ahead.off
 			return true, nil
-		default:
-			ahead.skip(len(line) + 1)
 		}
+		ahead.skip(len(line) + 1)
 	}
 }
 
