@@ -21,7 +21,9 @@ func importsOfRooms(s source) []string {
 			continue
 		}
 		to, _, _ = strings.Cut(to, "/")
-		if why := mayNot(s.dir(), to, s.internal()); why != "" {
+		if r := rooms()[to]; r.tests && !s.test && s.dir() != to {
+			found = append(found, fmt.Sprintf("imports internal/%s outside of tests: %s", to, r.why))
+		} else if why := mayNot(s.dir(), to, s.internal()); why != "" {
 			found = append(found, fmt.Sprintf("imports internal/%s: %s", to, why))
 		}
 	}

@@ -16,13 +16,23 @@ import (
 	"time"
 )
 
-// rounds is how often a run is killed: a sample, and 200 times in a soak.
+// soaking reports whether the tests are to take their time.
+func soaking() bool {
+	s := os.Getenv("PHASED_SOAK")
+	return s != "" && s != "0"
+}
+
+// rounds is how often a run is killed: a sample, and 1,000 times in a soak.
 func rounds() int {
-	if s := os.Getenv("PHASED_SOAK"); s != "" && s != "0" {
-		return 200
+	if soaking() {
+		return 1000
 	}
 	return 15
 }
+
+// resumesProcesses says whether phased resume goes on with a run whose hooks are
+// processes; until it does, the run after a killed one begins anew.
+const resumesProcesses = false
 
 // lockingHook takes a lock of its own, which no other hook may hold then, and
 // writes down when it starts and ends.
@@ -42,7 +52,7 @@ type host struct {
 	self string
 }
 
-func newHost(t *testing.T) *host {
+func newHost(t *testing.T, hooks int) *host {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -57,8 +67,8 @@ func newHost(t *testing.T) *host {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 8 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d0-hook", i+1)), []byte(lockingHook), 0o755); err != nil {
+	for i := range hooks {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d-hook", i+1)), []byte(lockingHook), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,6 +87,14 @@ func (h *host) phased(args ...string) *exec.Cmd {
 
 func (h *host) run() *exec.Cmd {
 	return h.phased("run", "--base", filepath.Join(h.dir, "base"), "--env", "STATE="+h.dir, "--orphans=kill", "--grace", "50ms")
+}
+
+// goOn returns the command that goes on after the run was killed.
+func (h *host) goOn(id string) *exec.Cmd {
+	if !resumesProcesses {
+		return h.run()
+	}
+	return h.phased("resume", id, "--orphans=kill", "--grace", "50ms")
 }
 
 // record is what the test reads of `phased show --json`.
@@ -143,7 +161,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	h := newHost(t)
+	h := newHost(t, 8)
 	killed := map[string]bool{} // whether a phase was on record
 	for len(killed) < rounds() {
 		cmd := h.run()
@@ -154,38 +172,158 @@ func TestKillAtAnyMoment(t *testing.T) {
 		// It may have ended before.
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		r, ok := h.last()
-		if !ok {
-			continue
+		h.afterKill(killed)
+	}
+	if out, err := h.run().CombinedOutput(); err != nil {
+		t.Fatalf("the last run: %v\n%s", err, out)
+	}
+	h.allClosed(killed)
+	h.noOverlap()
+	t.Logf("%d runs were killed before their end", len(killed))
+}
+
+// afterKill looks at the record of the run that was killed last, and adds it to
+// killed unless it had ended. It returns the hooks that are done on record.
+func (h *host) afterKill(killed map[string]bool) (r record, done []string) {
+	h.t.Helper()
+	r, ok := h.last()
+	// A child that was forked and has not yet called exec has the lock of the run
+	// file for a moment longer.
+	for end := time.Now().Add(patience); ok && r.Status == "running" && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+		r, ok = h.last()
+	}
+	if !ok {
+		return r, nil
+	}
+	if r.Status != "succeeded" {
+		killed[r.ID] = len(r.Phases) > 0
+		if r.Status != "interrupted" {
+			h.t.Errorf("run %s is shown as %s", r.ID, r.Status)
 		}
-		if r.Status != "succeeded" {
-			killed[r.ID] = len(r.Phases) > 0
-			if r.Status != "interrupted" {
-				t.Errorf("run %s is shown as %s", r.ID, r.Status)
+	}
+	for _, p := range r.Phases {
+		for _, hook := range p.Hooks {
+			if hook.Status == "succeeded" {
+				done = append(done, hook.Hook)
 			}
 		}
-		var have []string
-		for _, p := range r.Phases {
-			for _, hook := range p.Hooks {
-				if hook.Status == "succeeded" {
-					have = append(have, hook.Hook)
-				}
-			}
+	}
+	for _, want := range h.finished(r.ID) {
+		if !slices.Contains(done, want) {
+			h.t.Errorf("run %s: %s has finished, and the record has only %q", r.ID, want, done)
 		}
-		for _, want := range h.finished(r.ID) {
-			if !slices.Contains(have, want) {
-				t.Errorf("run %s: %s has finished, and the record has only %q", r.ID, want, have)
-			}
+	}
+	return r, done
+}
+
+func (h *host) noOverlap() {
+	h.t.Helper()
+	if text, err := os.ReadFile(filepath.Join(h.dir, "overlap")); err == nil {
+		h.t.Errorf("these hooks ran while another did:\n%s", text)
+	}
+}
+
+// manyHooks make a run of some 60 events.
+const manyHooks = 18
+
+// TestKillAtEveryEvent kills phased as soon as event n is in the run file, for
+// every n that a run has (each fourth of them outside of a soak), and then lets
+// the next run go on to its end.
+func TestKillAtEveryEvent(t *testing.T) {
+	h := newHost(t, manyHooks)
+	step := 4
+	if soaking() {
+		step = 1
+	}
+	first := 1 + int(time.Now().UnixNano())%step
+	t.Logf("from event %d on, each %d", first, step)
+	killed := map[string]bool{}
+	n := first
+	for ; h.killAtEvent(n, killed); n += step {
+		if n > 1000 {
+			t.Fatal("the run never ends")
 		}
 	}
 	if out, err := h.run().CombinedOutput(); err != nil {
 		t.Fatalf("the last run: %v\n%s", err, out)
 	}
 	h.allClosed(killed)
-	if text, err := os.ReadFile(filepath.Join(h.dir, "overlap")); err == nil {
-		t.Errorf("these hooks ran while another did:\n%s", text)
+	h.noOverlap()
+	t.Logf("%d runs were killed before their end, up to event %d", len(killed), n)
+	if len(killed) < 50/step {
+		t.Errorf("only %d runs were killed before their end", len(killed))
 	}
-	t.Logf("%d runs were killed before their end", len(killed))
+}
+
+// killAtEvent starts a run and kills it when the event is in its file. It reports
+// whether a run has as many events.
+func (h *host) killAtEvent(n int, killed map[string]bool) bool {
+	h.t.Helper()
+	before := h.files()
+	cmd := h.run()
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	reached := false
+	for over := false; !reached && !over; {
+		select {
+		case <-ended:
+			over = true // and a last look
+		case <-time.After(200 * time.Microsecond):
+		}
+		for _, f := range h.files() {
+			if text, err := os.ReadFile(f); err == nil && !slices.Contains(before, f) {
+				reached = bytes.Count(text, []byte("\n")) >= n
+			}
+		}
+	}
+	// It may have ended before.
+	_ = cmd.Process.Kill()
+	<-ended
+	r, done := h.afterKill(killed)
+	if r.Status == "interrupted" {
+		h.ends(r, done)
+	}
+	return reached
+}
+
+// ends lets the run that was killed be gone on with, and wants every hook to be
+// run to its end then, but those that are passed over as done.
+func (h *host) ends(killed record, done []string) {
+	h.t.Helper()
+	if out, err := h.goOn(killed.ID).CombinedOutput(); err != nil {
+		h.t.Fatalf("after run %s: %v\n%s", killed.ID, err, out)
+	}
+	r, _ := h.last()
+	text, err := os.ReadFile(filepath.Join(h.dir, "log"))
+	if err != nil || r.ID == killed.ID || r.Status != "succeeded" {
+		h.t.Fatalf("the run after %s is %s (%s), %v", killed.ID, r.ID, r.Status, err)
+	}
+	for i := range manyHooks {
+		hook := fmt.Sprintf("%02d-hook", i+1)
+		want := 1
+		if resumesProcesses && slices.Contains(done, hook) {
+			want = 0
+		}
+		if got := bytes.Count(text, []byte("end "+r.ID+" "+hook+"\n")); got != want {
+			h.t.Errorf("run %s, after %s: %s was run %d times, want %d", r.ID, killed.ID, hook, got, want)
+		}
+	}
+}
+
+// files returns the run files.
+func (h *host) files() []string {
+	all, err := filepath.Glob(filepath.Join(h.dir, "state", "runs", "*.jsonl"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all
 }
 
 // allClosed wants every killed run to be on record as interrupted, with its

@@ -284,8 +284,8 @@ func TestRecordFailsAtEveryEvent(t *testing.T) {
 					t.Errorf("exit %d, error %v; want 74 and the disk's", run.ExitCode, err)
 				}
 				want := map[int]string{
-					1: "", 2: "a/1 error/e", 3: "a/1 error/e", 4: "a/1 error/e", 5: "a/1 a/2 error/e", 6: "a/1 a/2 error/e", 7: "a/1 a/2 error/e",
-					8: "a/1 a/2 b/3 error/e", 9: "a/1 a/2 b/3 error/e", 10: "a/1 a/2 b/3 error/e", 11: "a/1 a/2 b/3 error/e", 12: "a/1 a/2 b/3",
+					1: "", 2: "error/e", 3: "a/1 error/e", 4: "a/1 error/e", 5: "a/1 a/2 error/e", 6: "a/1 a/2 error/e", 7: "a/1 a/2 error/e",
+					8: "a/1 a/2 error/e", 9: "a/1 a/2 b/3 error/e", 10: "a/1 a/2 b/3 error/e", 11: "a/1 a/2 b/3 error/e", 12: "a/1 a/2 b/3",
 				}[n]
 				if calls != want {
 					t.Errorf("ran %q, want %q", calls, want)

@@ -117,6 +117,9 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if exit, ended := endedBy(ctx); ended {
 			return orFailure(first, phased.Failure{Phase: p.Name, Exit: exit}), nil
 		}
+		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure { // the phase's start, or what was passed over
+			return orFailure(first, *lost), nil
+		}
 		f, err := r.hook(ctx, p, e)
 		if f != nil {
 			first = orFailure(first, *f)

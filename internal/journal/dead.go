@@ -26,17 +26,18 @@ const mark = ".orphans"
 // shell whose recorder died is left alone while the shell lives; then its
 // sidecar is folded, and the run has ended as the shell did.
 //
-// Dead runs are found by their markers in open/, and the newest run file is
-// looked at also without one. A file without any whole line is removed: no hook
+// Dead runs are found by their markers in open/. A power cut may have taken these
+// away: the newest run files are looked at also without one, back to the first
+// that has ended. A file without any whole line is removed: no hook
 // was started. The runs are right also where there is an error, which then
 // tells of files that could not be closed: it is worth a warning, and no reason
 // not to run.
 func (s *Store) CloseDead(by string) ([]phased.Run, error) { return s.CloseDeadKnowing(by, s.Newest()) }
 
-// Newest is the newest run file, as it was found.
+// Newest is how the newest run file was found.
 type Newest struct {
-	id    string
-	ended bool
+	ids   []string // all that there are, in no order
+	ended bool     // the newest shows its end
 	err   error
 }
 
@@ -47,8 +48,7 @@ func (s *Store) Newest() Newest {
 	if err != nil || len(ids) == 0 {
 		return Newest{err: err}
 	}
-	id := slices.Max(ids)
-	return Newest{id: id, ended: s.seenToEnd(id)}
+	return Newest{ids: ids, ended: s.seenToEnd(slices.Max(ids))}
 }
 
 // CloseDeadKnowing is CloseDead with what Newest has found.
@@ -92,7 +92,7 @@ func (s *Store) CloseDeadKnowing(by string, newest Newest) ([]phased.Run, error)
 			errs = append(errs, err)
 			continue
 		}
-		if err := os.Remove(s.path(openDir, id+mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.disk.Remove(s.path(openDir, id+mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
@@ -118,15 +118,28 @@ func (s *Store) suspects(newest Newest) (dead, haunted []string, err error) {
 	if newest.err != nil {
 		return nil, nil, newest.err
 	}
-	if id := newest.id; id != "" && !newest.ended && !slices.Contains(dead, id) && !slices.Contains(haunted, id) {
-		var l look
+	slices.Sort(dead)
+	slices.Sort(haunted)
+	if newest.ended && len(haunted) == 0 { // older ones that died have been closed, or have their markers
+		return dead, haunted, nil
+	}
+	var l look
+	for _, id := range slices.Backward(slices.Sorted(slices.Values(newest.ids))) {
+		if slices.Contains(dead, id) || slices.Contains(haunted, id) {
+			continue
+		}
+		if s.seenToEnd(id) {
+			break
+		}
 		sum, err := s.summary(id, &l)
-		if err == nil && sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() {
+		_, damaged := errors.AsType[*CorruptError](err)
+		if sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() && (err == nil || damaged) {
 			dead = append(dead, id)
+		} else if sum.Status != phased.StatusRunning {
+			break
 		}
 	}
 	slices.Sort(dead)
-	slices.Sort(haunted)
 	return dead, haunted, nil
 }
 
@@ -202,7 +215,7 @@ func (s *Store) closeRun(id, by string) (phased.Run, bool, error) {
 		// It died between its last event and the removal of the marker.
 		return run, false, errors.Join(s.RemoveSidecar(id), s.unmark(id))
 	case r.line == 0:
-		if err := errors.Join(s.RemoveSidecar(id), os.Remove(f.Name())); err != nil {
+		if err := errors.Join(s.RemoveSidecar(id), s.disk.Remove(f.Name())); err != nil {
 			return run, false, err
 		}
 		return run, false, s.unmark(id)
@@ -262,15 +275,15 @@ func (s *Store) interrupt(f *os.File, r *reader, run *phased.Run, by string) err
 	if err != nil {
 		return err
 	}
-	if err := f.Truncate(r.off); err != nil {
+	if err := s.disk.Truncate(f, r.off); err != nil {
 		return err
 	}
-	if _, err := f.Write(line); err != nil {
+	if _, err := s.disk.Write(f, line); err != nil {
 		// The next one tries again, from the same end.
-		return errors.Join(err, f.Truncate(r.off))
+		return errors.Join(err, s.disk.Truncate(f, r.off))
 	}
 	run.Apply(e)
-	return fdatasync(f)
+	return s.disk.Sync(f)
 }
 
 // dropMarker removes a marker that has no run file. A writer that is about to
@@ -303,7 +316,7 @@ func (s *Store) dropMarker(id string) error {
 
 // unmark removes the marker of a run.
 func (s *Store) unmark(id string) error {
-	if err := os.Remove(s.path(openDir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.disk.Remove(s.path(openDir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -311,9 +324,9 @@ func (s *Store) unmark(id string) error {
 
 // haunt keeps a marker of a closed run, for as long as its orphans live.
 func (s *Store) haunt(id string) error {
-	err := os.Rename(s.path(openDir, id), s.path(openDir, id+mark))
+	err := s.disk.Rename(s.path(openDir, id), s.path(openDir, id+mark))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = os.Link(s.RunFile(id), s.path(openDir, id+mark))
+		err = s.disk.Link(s.RunFile(id), s.path(openDir, id+mark))
 	}
 	return err
 }

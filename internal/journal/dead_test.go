@@ -380,3 +380,35 @@ func TestMarkerOfABeginningRunStays(t *testing.T) {
 		t.Errorf("the marker of a run file that has come was taken away: %v", err)
 	}
 }
+
+// TestDeadRunsWithoutMarkers: a power cut can take the markers of all runs that
+// went on then, and the first line of one that had just begun.
+func TestDeadRunsWithoutMarkers(t *testing.T) {
+	s := openStore(t, Options{Durability: "run"})
+	keep(t, s, goodRun(testID(1), "/x"))
+	keep(t, s, goodRun(testID(2), "/x")[:3])
+	keep(t, s, goodRun(testID(3), "/x")[:5])
+	for i := 2; i <= 3; i++ {
+		if err := os.Remove(s.path(openDir, testID(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, s, testID(4), append(make([]byte, 4096), "of which the first block was never written\n"...))
+	live := begin(t, s, testID(5))
+	if err := live.Append(goodRun(testID(5), "/x")[:2]...); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := s.CloseDead("x")
+	if err != nil || len(runs) != 2 || runs[0].ID != testID(2) || runs[1].ID != testID(3) {
+		t.Errorf("closed %+v, %v", runs, err)
+	}
+	if exists(s.RunFile(testID(4))) {
+		t.Error("a file without any line is kept")
+	}
+	if err := live.Append(goodRun(testID(5), "/x")[2:]...); err != nil {
+		t.Error(err)
+	}
+	if runs, err := s.CloseDead("x"); len(runs) != 0 || err != nil {
+		t.Errorf("again: %+v, %v", runs, err)
+	}
+}

@@ -58,7 +58,7 @@ func (s *Store) writeFailure(id string, f phased.Failure) (FailureFiles, error) 
 	}
 	defer src.Close()
 	dir := s.path(failuresDir, id)
-	if _, err := makeDir(dir, 0o700); err != nil {
+	if _, err := s.makeDir(dir, 0o700); err != nil {
 		return FailureFiles{}, err
 	}
 	if err := ownDir(dir); err != nil {

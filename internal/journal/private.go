@@ -25,7 +25,7 @@ func (s *Store) Private(id string) (string, error) {
 		return "", fmt.Errorf("%q is not a run id", id)
 	}
 	for _, d := range []string{s.path(privateDir), s.path(privateDir, id)} {
-		if _, err := makeDir(d, 0o700); err != nil {
+		if _, err := s.makeDir(d, 0o700); err != nil {
 			return "", fmt.Errorf("cannot make %s: %w", d, err)
 		}
 		if err := ownDir(d); err != nil {

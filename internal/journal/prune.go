@@ -77,15 +77,33 @@ func (s *Store) Prune(ctx context.Context, l Limits, dryRun bool) ([]Pruned, err
 			return chosen[:i], fmt.Errorf("cannot remove run %s: %w", p.ID, err)
 		}
 	}
-	return chosen, nil
+	return chosen, s.removeStrays()
+}
+
+// removeStrays removes failure files whose run is gone: a power cut can undo one
+// removal and not the other.
+func (s *Store) removeStrays() error {
+	failures, err := s.list(failuresDir)
+	if err != nil {
+		return err
+	}
+	for _, id := range failures {
+		if _, err := os.Lstat(s.RunFile(id)); !validID(id) || !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := s.disk.RemoveAll(s.path(failuresDir, id)); err != nil {
+			return fmt.Errorf("cannot remove the failure files of run %s, which is gone: %w", id, err)
+		}
+	}
+	return nil
 }
 
 // remove removes a run; one that is gone already is no error.
 func (s *Store) remove(id string) error {
-	if err := errors.Join(os.RemoveAll(s.path(failuresDir, id)), s.RemoveSidecar(id)); err != nil {
+	if err := errors.Join(s.disk.RemoveAll(s.path(failuresDir, id)), s.RemoveSidecar(id)); err != nil {
 		return err
 	}
-	if err := os.Remove(s.RunFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.disk.Remove(s.RunFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -176,3 +176,23 @@ func TestPruneReadOnly(t *testing.T) {
 		t.Errorf("for good: %v, %v", got, err)
 	}
 }
+
+// TestPruneRemovesStrayFailures: after a power cut a run can be gone and its
+// failure files back.
+func TestPruneRemovesStrayFailures(t *testing.T) {
+	s := openStore(t, Options{})
+	history(t, s, phased.StatusFailed, phased.StatusSucceeded, phased.StatusFailed)
+	for _, id := range []string{testID(2), testID(7), testID(8), "not.an.id"} {
+		if err := os.MkdirAll(s.path(failuresDir, id), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Prune(t.Context(), Limits{Runs: 2}, false); err != nil {
+		t.Fatal(err)
+	}
+	left, err := s.list(failuresDir)
+	slices.Sort(left)
+	if want := []string{testID(2), "not.an.id"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("failures has %q, %v; want %q", left, err, want)
+	}
+}

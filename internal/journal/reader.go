@@ -12,7 +12,9 @@ import (
 
 // errTorn says that what is left of the file is one line that is incomplete or
 // does not fit its checksum: it was being written when the power or the
-// process went, or is being written now.
+// process went, or is being written now. After a power cut it can be more than
+// one: blocks of a file reach the disk in any order, and those that did not read
+// as zeros, which no line ever holds.
 var errTorn = errors.New("torn last line")
 
 // How much is read at a time: little at first, as most files are small.
@@ -33,6 +35,7 @@ type reader struct {
 	line  int    // number of the last line taken
 	seq   uint64 // of the last record
 	hole  bool   // a bad line was passed over: a gap in seq is no news
+	sound int64  // where a sound line stands behind a bad one
 	buf   []byte // what the file has from off on, as far as it was read
 	mem   []byte // what buf is a part of
 	chunk int    // how much was read last
@@ -56,14 +59,19 @@ func (r *reader) next() (record, error) {
 		if err := newer(line); err != nil {
 			return record{}, r.refuse(err)
 		}
-		more, err := r.more(len(line) + 1)
+		n := len(line) + 1
+		more, err := r.more(n)
+		if err == nil && more && bytes.IndexByte(line, 0) >= 0 {
+			more, err = r.soundBehind(r.off + int64(n))
+		}
 		if err != nil {
 			return record{}, err
 		}
 		if !more {
+			r.buf = r.buf[:0] // look again next time: it may be cut and written anew
 			return record{}, errTorn
 		}
-		r.skip(len(line) + 1)
+		r.skip(n)
 		r.hole = true
 		return record{}, r.corrupt("its checksum does not fit")
 	}
@@ -149,6 +157,28 @@ func (r *reader) more(n int) (bool, error) {
 		r.buf = r.buf[:0]
 	}
 	return got > 0, err
+}
+
+// soundBehind reports whether a sound line stands in the file from off on.
+func (r *reader) soundBehind(off int64) (bool, error) {
+	if off <= r.sound {
+		return true, nil // a bad line before it has found it
+	}
+	ahead := &reader{file: r.file, name: r.name, limit: r.limit, max: r.max, off: off}
+	for {
+		line, err := ahead.take()
+		if _, overlong := errors.AsType[*CorruptError](err); overlong {
+			continue // it was passed over
+		}
+		if err != nil {
+			return false, ignoreTorn(err)
+		}
+		if sound(line) || newer(line) != nil {
+			r.sound = ahead.off
+			return true, nil //nolint:nilerr // a line of a newer phased counts as sound
+		}
+		ahead.skip(len(line) + 1)
+	}
 }
 
 // fill reads what comes after buf and returns how much.

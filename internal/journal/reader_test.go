@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -445,15 +444,43 @@ func checkRecord(t *testing.T, r *reader, rec record, content []byte, run, full 
 	full.Apply(slow)
 }
 
-// TestChecksum proves that short lines have the checksum that long ones have.
-func TestChecksum(t *testing.T) {
-	p := make([]byte, smallLine+2)
-	for i := range p {
-		p[i] = byte(i*i>>3 ^ i)
-	}
-	for _, n := range []int{0, 1, 2, 9, 300, smallLine - 1, smallLine, smallLine + 1} {
-		if got, want := checksum(p[:n]), crc32.Checksum(p[:n], crc32.MakeTable(crc32.Castagnoli)); got != want {
-			t.Errorf("%d bytes: %08x, want %08x", n, got, want)
+// TestUnwrittenBlocksAtTheEnd: lines that were never written, and of which none
+// that is whole follows, are torn off like a last line; with one behind them
+// they are damage, and so is what no power cut leaves.
+func TestUnwrittenBlocksAtTheEnd(t *testing.T) {
+	s := openStore(t, Options{})
+	id := testID(1)
+	events := goodRun(id, "/x")
+	good, rest := encode(t, events[:4]), encode(t, events[4:7])
+	hole := bytes.Clone(rest)
+	clear(hole[20 : len(hole)-40]) // ends with a newline, and holds others
+	for name, c := range map[string]struct {
+		tail    []byte
+		damaged bool
+	}{
+		"a hole":                   {hole, false},
+		"a hole and a torn line":   {slices.Concat(hole, rest[:30]), false},
+		"two holes":                {slices.Concat(hole, hole), false},
+		"zeros":                    {make([]byte, 40<<10), false},
+		"a hole and a good line":   {slices.Concat(hole, encode(t, events[7:])), true},
+		"two holes and a good one": {slices.Concat(hole, hole, encode(t, events[7:])), true},
+		"no hole":                  {[]byte("hello\nyou\n"), true},
+	} {
+		put(t, s, id, slices.Concat(good, c.tail))
+		run, err := s.Run(t.Context(), id)
+		if damage, told := errors.AsType[*CorruptError](err); told != c.damaged || told && damage.Line != 5 || !told && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		sameRun(t, foldOf(events[:4]).AsInterrupted(), run)
+		if c.damaged {
+			continue
+		}
+		if _, err := s.CloseDead("x"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		content, _ := os.ReadFile(s.RunFile(id))
+		if tail, cut := bytes.CutPrefix(content, good); !cut || bytes.Count(tail, []byte("\n")) != 1 || !sound(tail[:len(tail)-1]) {
+			t.Errorf("%s: closed with %q", name, tail)
 		}
 	}
 }

@@ -43,14 +43,14 @@ func (s *Store) createSidecar(id string, head []byte) (string, error) {
 	if !validID(id) {
 		return "", fmt.Errorf("%q is not a run id", id)
 	}
-	if _, err := makeDir(s.path(shellsDir), 0o700); err != nil {
+	if _, err := s.makeDir(s.path(shellsDir), 0o700); err != nil {
 		return "", err
 	}
 	if err := s.checkDir(shellsDir); err != nil {
 		return "", err
 	}
 	dir := s.path(shellsDir, id)
-	if made, err := makeDir(dir, 0o700); err != nil || !made {
+	if made, err := s.makeDir(dir, 0o700); err != nil || !made {
 		return "", errors.Join(err, fmt.Errorf("%s is there already", dir))
 	}
 	path := s.path(shellsDir, id, sidecarName)
@@ -80,7 +80,7 @@ func (s *Store) RemoveSidecar(id string) error {
 	if !validID(id) {
 		return nil
 	}
-	return os.RemoveAll(s.path(shellsDir, id))
+	return s.disk.RemoveAll(s.path(shellsDir, id))
 }
 
 // Discard closes a run in which nothing was recorded and removes it. One in
@@ -91,7 +91,7 @@ func (w *Writer) Discard() error {
 	w.mu.Unlock()
 	var errs []error
 	if empty {
-		errs = append(errs, os.Remove(w.path), os.Remove(w.marker))
+		errs = append(errs, w.disk.Remove(w.path), w.disk.Remove(w.marker))
 	}
 	return errors.Join(append(errs, w.Close())...)
 }
@@ -177,16 +177,16 @@ func (s *Store) appendShell(f *os.File, r *reader, run *phased.Run, c *sidecar, 
 		run.Apply(e)
 		r.seq = e.Seq
 	}
-	if err := f.Truncate(r.off); err != nil {
+	if err := s.disk.Truncate(f, r.off); err != nil {
 		return err
 	}
-	if _, err := f.Write(lines); err != nil {
+	if _, err := s.disk.Write(f, lines); err != nil {
 		// The next one tries again, from the same end.
-		return errors.Join(err, f.Truncate(r.off))
+		return errors.Join(err, s.disk.Truncate(f, r.off))
 	}
 	r.off += int64(len(lines))
 	if interrupted {
 		return s.interrupt(f, r, run, by)
 	}
-	return fdatasync(f)
+	return s.disk.Sync(f)
 }

@@ -27,6 +27,8 @@ type Options struct {
 	Durability string
 	// AnyOwner takes the state directory whoever could have written it.
 	AnyOwner bool
+
+	disk disk // nil: the file system
 }
 
 // Store is one state directory. It may be used by several goroutines, and its
@@ -40,6 +42,7 @@ type Store struct {
 	// locked tells whether a writer holds a run file. It is a field so that a
 	// test can let a run end just before.
 	locked func(*os.File) (bool, error)
+	disk   disk
 }
 
 var _ phased.Source = (*Store)(nil)
@@ -92,21 +95,25 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, readOnly: o.ReadOnly, anyOwner: o.AnyOwner, group: -1, locked: locked}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, anyOwner: o.AnyOwner, group: -1, locked: locked, disk: o.disk}
+	if s.disk == nil {
+		s.disk = osDisk{}
+	}
 	if s.level, err = parseDurability(o.Durability); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(dir)
+	made := false
 	switch {
 	case err == nil && !info.IsDir():
 		return nil, errors.New("it is not a directory")
 	case errors.Is(err, fs.ErrNotExist) && o.ReadOnly:
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist) && o.Create:
-		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		if err := s.makeParents(filepath.Dir(dir)); err != nil {
 			return nil, err
 		}
-		if _, err = makeDir(dir, 0o750); err != nil {
+		if made, err = s.makeDir(dir, 0o750); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -115,21 +122,29 @@ func open(dir string, o Options) (*Store, error) {
 	if o.ReadOnly {
 		return s, s.checkDir(runsDir)
 	}
-	return s, s.layOut()
+	return s, s.layOut(made)
 }
 
 // layOut makes the directories in the state directory, and makes sure that they
 // are for who they should be for.
-func (s *Store) layOut() error {
+func (s *Store) layOut(made bool) error {
 	if err := s.trusted(); err != nil {
 		return err
+	}
+	var fresh []string
+	if made {
+		fresh = append(fresh, s.dir)
 	}
 	for _, d := range []struct {
 		name string
 		mode fs.FileMode
 	}{{runsDir, 0o750}, {openDir, 0o750}, {failuresDir, 0o700}, {locksDir, 0o750}} {
-		if _, err := makeDir(s.path(d.name), d.mode); err != nil {
+		made, err := s.makeDir(s.path(d.name), d.mode)
+		if err != nil {
 			return err
+		}
+		if made {
+			fresh = append(fresh, s.path(d.name))
 		}
 		if err := s.checkDir(d.name); err != nil {
 			return err
@@ -139,6 +154,9 @@ func (s *Store) layOut() error {
 		}
 	}
 	if err := s.share(); err != nil {
+		return err
+	}
+	if err := s.saveDirs(fresh, made); err != nil {
 		return err
 	}
 	// Run files are for the group that may read the directory they lie in.
@@ -152,10 +170,39 @@ func (s *Store) layOut() error {
 	return nil
 }
 
+// saveDirs brings the names of directories that were made to the disk: what is
+// synced in a directory that a power cut takes away is lost with it.
+func (s *Store) saveDirs(fresh []string, made bool) error {
+	if len(fresh) == 0 || s.level == syncNone {
+		return nil
+	}
+	if err := s.disk.SyncDir(s.dir); err != nil || !made {
+		return err
+	}
+	return s.disk.SyncDir(filepath.Dir(s.dir))
+}
+
+// makeParents makes what does not exist of the way to the state directory.
+func (s *Store) makeParents(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return plain(err)
+	}
+	if err := s.makeParents(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := s.disk.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if s.level == syncNone {
+		return nil
+	}
+	return s.disk.SyncDir(filepath.Dir(dir))
+}
+
 // makeDir makes a directory with exactly that mode, whatever the umask is, and
 // reports whether it did not exist.
-func makeDir(path string, mode fs.FileMode) (bool, error) {
-	err := os.Mkdir(path, mode)
+func (s *Store) makeDir(path string, mode fs.FileMode) (bool, error) {
+	err := s.disk.Mkdir(path, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}

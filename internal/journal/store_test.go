@@ -7,11 +7,13 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"phased/internal/faultdisk"
 	"phased/internal/phased"
 )
 
@@ -291,5 +293,36 @@ func TestOthersMayRead(t *testing.T) {
 	}
 	if out, err := as(group, "begin"); err == nil || !strings.Contains(out, "cannot be written: permission denied") {
 		t.Errorf("a member of the group writes: %q, %v", out, err)
+	}
+}
+
+// TestMadeDirectoriesAreSafe: what is synced in a directory whose own name is
+// not on the disk is lost in a power cut.
+func TestMadeDirectoriesAreSafe(t *testing.T) {
+	root, found := t.TempDir(), t.TempDir()
+	disk := faultdisk.New(root)
+	if _, err := Open(filepath.Join(root, "var", "lib", "state"), Options{Create: true, disk: disk}); err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.PowerCut(found, faultdisk.Nothing, faultdisk.Nothing); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{runsDir, openDir, locksDir, failuresDir} {
+		if !exists(filepath.Join(found, "var", "lib", "state", dir)) {
+			t.Errorf("%s is gone after a power cut", dir)
+		}
+	}
+	again := faultdisk.New(root)
+	for _, o := range []Options{{disk: again}, {disk: again, Create: true, Durability: "none"}} {
+		dir := filepath.Join(root, "var", "lib", "state")
+		if o.Durability == "none" {
+			dir += "-other"
+		}
+		if _, err := Open(dir, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done := again.Done(); slices.Contains(done, "sync directory") {
+		t.Errorf("a sync that nobody needs: %q", done)
 	}
 }

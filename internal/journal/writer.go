@@ -84,6 +84,7 @@ type Writer struct {
 	marker string
 	dir    string // that the file lies in
 	level  durability
+	disk   disk
 
 	mu      sync.Mutex
 	file    *os.File
@@ -112,13 +113,13 @@ func (s *Store) Begin(id string) (*Writer, error) {
 	if !validID(id) {
 		return nil, fmt.Errorf("cannot begin a run: %q is not a run id", id)
 	}
-	w := &Writer{id: id, path: s.RunFile(id), marker: s.path(openDir, id), dir: s.path(runsDir), level: s.level, done: make(chan struct{})}
+	w := &Writer{id: id, path: s.RunFile(id), marker: s.path(openDir, id), dir: s.path(runsDir), level: s.level, disk: s.disk, done: make(chan struct{})}
 	f, err := s.create(w.marker)
 	if err != nil {
 		return nil, fmt.Errorf("cannot begin run %s: %w", id, err)
 	}
-	if err := os.Link(w.marker, w.path); err != nil {
-		os.Remove(w.marker)
+	if err := s.disk.Link(w.marker, w.path); err != nil {
+		_ = s.disk.Remove(w.marker)
 		f.Close()
 		return nil, fmt.Errorf("cannot begin run %s: %w", id, err)
 	}
@@ -131,7 +132,7 @@ func (s *Store) Begin(id string) (*Writer, error) {
 // for a dead run's and removes it: then it is made again.
 func (s *Store) create(marker string) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(marker, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := s.disk.Create(marker)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +141,7 @@ func (s *Store) create(marker string) (*os.File, error) {
 		}
 		f.Close()
 		if !errors.Is(err, fs.ErrNotExist) {
-			os.Remove(marker)
+			_ = s.disk.Remove(marker)
 			return nil, err
 		}
 	}
@@ -246,14 +247,14 @@ func (w *Writer) write(b []byte) error {
 	if err := w.untouched(); err != nil {
 		return err
 	}
-	n, err := w.file.Write(b)
+	n, err := w.disk.Write(w.file, b)
 	if err == nil {
 		w.size += int64(n)
 		return nil
 	}
 	w.size += int64(bytes.LastIndexByte(b[:n], '\n') + 1)
 	if n > 0 {
-		if cut := w.file.Truncate(w.size); cut != nil {
+		if cut := w.disk.Truncate(w.file, w.size); cut != nil {
 			return fmt.Errorf("%w; then cannot cut the torn line off: %v", err, cut)
 		}
 	}
@@ -301,13 +302,13 @@ func (w *Writer) sync(when int) error {
 		return err
 	}
 	if when == atOnce {
-		return fdatasync(w.file)
+		return w.disk.Sync(w.file)
 	}
 	w.syncing = make(chan error, 1)
 	go func(f *os.File, result chan<- error) {
-		err := fdatasync(f)
+		err := w.disk.Sync(f)
 		if err == nil && when == soonAndDir {
-			err = syncDir(w.dir)
+			err = w.disk.SyncDir(w.dir)
 		}
 		result <- err
 	}(w.file, w.syncing)
@@ -324,30 +325,6 @@ func (w *Writer) join() error {
 	return err
 }
 
-func fdatasync(f *os.File) error {
-	for {
-		err := syscall.Fdatasync(int(f.Fd()))
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, syscall.EINTR) {
-			return fmt.Errorf("cannot sync %s: %w", f.Name(), err)
-		}
-	}
-}
-
-func syncDir(path string) error {
-	d, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return fmt.Errorf("cannot sync directory: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("cannot sync directory %s: %w", path, err)
-	}
-	return nil
-}
-
 // Close waits for what is being synced, takes the marker away where the final
 // event is in the file, and gives the lock back. It returns the first error of
 // the whole writing.
@@ -361,7 +338,7 @@ func (w *Writer) Close() error {
 	w.asks.Wait()
 	err := w.join()
 	if w.last && w.err == nil && err == nil {
-		if err = os.Remove(w.marker); errors.Is(err, fs.ErrNotExist) {
+		if err = w.disk.Remove(w.marker); errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
 	}

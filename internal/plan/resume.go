@@ -297,20 +297,24 @@ func Joined(earlier, later []phased.PhaseRun) []phased.PhaseRun {
 }
 
 // joinedPhase is a phase that the later run entered: hooks that it passed over
-// as done keep what the earlier run knew of them, content included.
+// as done, or died before it came to, keep what the earlier run knew of them,
+// content included.
 func joinedPhase(earlier, later phased.PhaseRun) phased.PhaseRun {
 	hooks, entries := slices.Clone(later.Hooks), slices.Clone(later.Entries)
-	for i, h := range hooks {
-		if h.Status != phased.StatusSkipped {
+	for _, e := range earlier.Hooks {
+		at := slices.IndexFunc(hooks, func(h phased.HookRun) bool { return h.Hook == e.Hook })
+		switch {
+		case at < 0 && hookDone(earlier, e.Hook):
+			hooks = append(hooks, e)
+		case at >= 0 && hooks[at].Status == phased.StatusSkipped:
+			hooks[at] = e
+		default:
 			continue
 		}
-		if at := slices.IndexFunc(earlier.Hooks, func(e phased.HookRun) bool { return e.Hook == h.Hook }); at >= 0 {
-			hooks[i] = earlier.Hooks[at]
-		}
-		at := slices.IndexFunc(earlier.Entries, func(e phased.Entry) bool { return e.Name == h.Hook })
-		now := slices.IndexFunc(entries, func(e phased.Entry) bool { return e.Name == h.Hook })
-		if at >= 0 && now >= 0 {
-			entries[now] = earlier.Entries[at]
+		was := slices.IndexFunc(earlier.Entries, func(n phased.Entry) bool { return n.Name == e.Hook })
+		now := slices.IndexFunc(entries, func(n phased.Entry) bool { return n.Name == e.Hook })
+		if was >= 0 && now >= 0 {
+			entries[now] = earlier.Entries[was]
 		}
 	}
 	later.Hooks, later.Entries = hooks, entries

@@ -316,6 +316,21 @@ func TestJoined(t *testing.T) {
 	}
 }
 
+// A run that resumed another and died before it came to what was done, of which
+// it has put down a part, lets none of it be run again.
+func TestJoinedWithOneThatDied(t *testing.T) {
+	p := stackPlan(t, stackTop(t, "extras.d/10-a.sh", "extras.d/20-b.sh", "extras.d/30-c.sh"))
+	first := story(t, p, "phase source", "ok 10-a.sh", "ok 20-b.sh", "end 30-c.sh", "leave failed", "finished failed")
+	for _, lines := range [][]string{{"phase source"}, {"phase source", "done 10-a.sh"}, {"phase source", "done 10-a.sh", "done 20-b.sh"}} {
+		second := story(t, p, lines...).AsInterrupted()
+		second.Phases = Joined(first.Phases, second.Phases)
+		d, err := Resume(p, second, ResumeOptions{})
+		if err != nil || d.Where() != "source/30-c.sh" {
+			t.Errorf("after %q: goes on at %s, %v", lines, d.Where(), err)
+		}
+	}
+}
+
 // One point alone, or one hook of it.
 func TestOnly(t *testing.T) {
 	p := stackPlan(t, stackTop(t, "extras.d/10-a.sh", "extras.d/20-b.sh"))
