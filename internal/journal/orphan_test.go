@@ -72,7 +72,7 @@ func TestOrphansOfAKilledRun(t *testing.T) {
 		t.Errorf("orphans %v, want %v, and not the services %v", got, want, not)
 	}
 	for _, o := range orphans {
-		hook, commands := phased.Text("20-b\xff"), []string{"sleep 4000", "/bin/sleep 4000"}
+		hook, commands := phased.Text("20-b\xff"), []string{"sleep 4000", "/bin/sleep 4000", "setsid sleep 4000"} // the last before its exec
 		if strconv.Itoa(o.Pid) == texts[0][len(texts[0])-1] {
 			hook = "30-c\xff"
 		}
