@@ -152,7 +152,7 @@ func (r *run) recordFailure(phase string) *phased.Failure {
 
 // hook runs one hook and returns its failure, if any.
 func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (*phased.Failure, error) {
-	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout}
+	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout, Leak: e.LeakPolicy()}
 	if p.Calls != "" {
 		h.Run = r.o.NewID()
 	}

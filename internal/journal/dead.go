@@ -101,7 +101,7 @@ func (s *Store) suspects() (dead, haunted []string, err error) {
 	if len(ids) > 0 && !slices.Contains(dead, ids[0]) && !slices.Contains(haunted, ids[0]) && !s.seenToEnd(ids[0]) {
 		var l look
 		sum, err := s.summary(ids[0], &l)
-		if err == nil && sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() {
+		if err == nil && (sum.Status == phased.StatusInterrupted || sum.Status == phased.StatusWaiting) && sum.Ended.IsZero() {
 			dead = append(dead, ids[0])
 		}
 	}
@@ -134,7 +134,12 @@ func (s *Store) seenToEnd(id string) bool {
 		return false
 	}
 	_, kind, _ := bytes.Cut(line, []byte(`,"kind":"`)) // nothing before it can hold that
-	return bytes.HasPrefix(kind, []byte(phased.KindRunFinished+`"`)) || bytes.HasPrefix(kind, []byte(phased.KindRunInterrupted+`"`))
+	for _, k := range []phased.Kind{phased.KindRunFinished, phased.KindRunInterrupted, phased.KindRunWaiting} {
+		if bytes.HasPrefix(kind, []byte(k+`"`)) {
+			return true
+		}
+	}
+	return false
 }
 
 // live reports whether somebody writes the run of a marker.
@@ -217,7 +222,7 @@ func exhaust(r *reader, run *phased.Run) (over bool, damage, err error) {
 				damage = err
 			}
 		}
-		if rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted {
+		if rec.closing() {
 			over = true
 		}
 		if rec.line == nil || damage != nil {
@@ -232,12 +237,24 @@ func exhaust(r *reader, run *phased.Run) (over bool, damage, err error) {
 	}
 }
 
-// interrupt cuts a torn line off and records run.interrupted.
+// waits tells of a dead run whether the reboot that its hook asked for ended it.
+func (s *Store) waits(run phased.Run) *phased.RunWaiting {
+	if s.rebooted == nil {
+		return nil
+	}
+	return s.rebooted(run.ID, func() phased.Run { return run })
+}
+
+// interrupt cuts a torn line off and records run.interrupted, or run.waiting.
 func (s *Store) interrupt(f *os.File, r *reader, run *phased.Run, by string) error {
 	ran, failed := run.Counts()
 	e := phased.Event{Run: run.ID, Seq: r.seq + 1, Time: time.Now().UTC(), Mono: run.Took, Data: phased.RunInterrupted{
 		ClosedBy: by, Failure: run.Failure, Ran: ran, Failed: failed,
 	}}
+	if w := s.waits(*run); w != nil {
+		w.ClosedBy, w.Ran, w.Failed = by, ran, failed
+		e.Data = *w
+	}
 	line, err := appendLine(nil, e)
 	if err != nil {
 		return err

@@ -27,6 +27,10 @@ type Options struct {
 	// record is synced to the disk; or "none", for runs that must not wait for
 	// a disk.
 	Durability string
+	// Rebooted tells of a run whose phased died whether a reboot that its hook had
+	// asked for is what ended it: such a run waits, and was not interrupted. It may
+	// fold the run. nil: none does.
+	Rebooted func(id string, fold func() phased.Run) *phased.RunWaiting
 }
 
 // Store is one state directory. It may be used by several goroutines, and its
@@ -35,6 +39,7 @@ type Store struct {
 	dir      string
 	readOnly bool
 	level    durability
+	rebooted func(id string, fold func() phased.Run) *phased.RunWaiting
 	group    int // of new run files; -1: as it comes
 	// locked tells whether a writer holds a run file. It is a field so that a
 	// test can let a run end just before.
@@ -91,7 +96,7 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1, locked: locked}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, group: -1, locked: locked, rebooted: o.Rebooted}
 	if s.level, err = parseDurability(o.Durability); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ const (
 	CauseStopped   Cause = "stopped"    // ended by phased because it was told to stop
 	CauseCannotRun Cause = "cannot-run" // could not be started: vanished, no x bit, bad interpreter
 	CauseList      Cause = "list"       // the phase could not be listed, or is not what was planned
+	CauseReboot    Cause = "reboot"     // a reboot that was asked for could not be waited for: one too many, or the run had failed
 	CauseInternal  Cause = "internal"   // phased itself could not go on (disk, executor)
 )
 

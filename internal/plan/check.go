@@ -35,6 +35,7 @@ const (
 	CodeTieByBytes               Code = "tie-by-bytes"               // equal numbers, and only bytes decide
 	CodeWritable                 Code = "writable"                   // others can write the file or its directory
 	CodeOwner                    Code = "owner"                      // it belongs to somebody else
+	CodeHeader                   Code = "header"                     // a mistake in its header
 
 	// Of sourced hooks.
 
