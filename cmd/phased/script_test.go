@@ -29,13 +29,22 @@ const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "exe" {
-		os.Exit(dispatch()) // started by this binary as phased, by the kernel's link to it
+		os.Exit(dispatch(testBoot())) // started by this binary as phased, by the kernel's link to it
 	}
 	testscript.Main(m, map[string]func(){
-		"phased":            func() { os.Exit(dispatch()) },
-		"os-refresh-config": func() { os.Exit(dispatch()) },
-		"dib-run-parts":     func() { os.Exit(dispatch()) },
+		"phased":            func() { os.Exit(dispatch(testBoot())) },
+		"os-refresh-config": func() { os.Exit(dispatch(testBoot())) },
+		"dib-run-parts":     func() { os.Exit(dispatch(testBoot())) },
 	})
+}
+
+// testBoot tells the boot that a script wants to be in: PHASED_TEST_BOOT_ID, which
+// only this binary knows.
+func testBoot() func() string {
+	if id := os.Getenv("PHASED_TEST_BOOT_ID"); id != "" {
+		return func() string { return id }
+	}
+	return nil
 }
 
 // TestScripts runs testdata/script: phased end to end, as this binary.

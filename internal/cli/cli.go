@@ -21,6 +21,7 @@ type World struct {
 	Environ               []string // NAME=value
 	Stdin, Stdout, Stderr *os.File
 	Version               string
+	BootID                func() string // the kernel's boot id; nil: as /proc has it
 }
 
 // getenv returns the value of an environment variable, "" where there is none.

@@ -82,7 +82,7 @@ type job struct {
 
 	resumes string // run that this one continues
 	restore string // variable space that it starts in
-	skip    func(phase string, hook phased.Text) (reason, message string)
+	skip    plan.Skip
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
@@ -172,11 +172,11 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen := newScreen(j, writer)
+	screen, m := newScreen(j, writer), j.memory()
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
-		Skip: j.skip, NewID: func() string { return newID(time.Now()) },
+		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return newID(time.Now()) },
 	})
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	j.stop.restore()

@@ -30,7 +30,7 @@ type session struct {
 	resumes     string // run that this one continues
 	restore     string // variable space that it starts in
 	restoredRun string
-	skip        func(phase string, hook phased.Text) (reason, message string)
+	skip        plan.Skip
 }
 
 // loadSourced makes a plan in which hooks are sourced: with the localrc and the

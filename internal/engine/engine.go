@@ -40,9 +40,17 @@ type Options struct {
 	// before it, and leaves one that began after it without a limit
 	// (os-refresh-config --timeout).
 	TimeoutStrikesOnce bool
-	// Skip tells of a phase (hook "") and of a hook whether it is not run, by the
-	// reason and in words; reason "" runs it. nil runs everything.
-	Skip func(phase string, hook phased.Text) (reason, message string)
+	// Skip tells of a phase (an entry without a name) and of a hook whether it is
+	// not run, by the reason and in words; reason "" runs it, and the words say why.
+	// It has the entry as it is now, with its input files. An error, of phased
+	// itself, stops the run. nil runs everything.
+	Skip func(phase string, e phased.Entry) (reason, message string, err error)
+	// Inputs digests the files that a hook says it depends on, when its turn comes.
+	Inputs func(phased.Entry) ([]phased.Input, error)
+	// Remember puts down that a hook which does not run in every run has ended
+	// well, before that is in the record: where phased dies between the two, it must
+	// not run a second time. An error, of phased itself, stops the run.
+	Remember func(phase string, e phased.Entry) error
 	// NewID makes the id of a run that is run as a hook of this one.
 	NewID func() string
 	// SessionExit makes the run exit as its session did, where neither a limit
@@ -161,7 +169,11 @@ func (r *run) lifecycle(ctx context.Context) error {
 	defer cancel()
 	var fatal error
 	for _, p := range r.plan.Phases {
-		if reason, message := r.skip(p.Name, ""); reason != "" {
+		reason, message, err := r.skip(p.Name, phased.Entry{})
+		if err != nil {
+			return errors.Join(fatal, err)
+		}
+		if reason != "" {
 			r.emit(phased.PhaseSkipped{Phase: p.Name, Reason: reason, Message: message})
 			continue
 		}
@@ -322,11 +334,11 @@ func (r *run) exitCode(e phased.Exit) int {
 }
 
 // skip asks whether a phase or a hook of it is not run.
-func (r *run) skip(phase string, hook phased.Text) (reason, message string) {
+func (r *run) skip(phase string, e phased.Entry) (reason, message string, err error) {
 	if r.o.Skip == nil {
-		return "", ""
+		return "", "", nil
 	}
-	return r.o.Skip(phase, hook)
+	return r.o.Skip(phase, e)
 }
 
 func internal(err error) phased.Exit {

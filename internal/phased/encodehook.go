@@ -21,6 +21,7 @@ func appendHookStarted(b []byte, d HookStarted) []byte {
 		b = strconv.AppendUint(b, d.PidStart, 10)
 	}
 	b = appendTimeout(b, d.Timeout)
+	b = appendField(b, "why", d.Why)
 	b = appendInputs(b, d.Inputs)
 	b = appendDescriptors(b, "files", d.Files)
 	b = appendField(b, "run", d.Run)

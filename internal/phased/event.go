@@ -149,6 +149,7 @@ type HookStarted struct {
 	Pid      int          `json:"pid" doc:"process id"`
 	PidStart uint64       `json:"pid_start,omitempty" doc:"its start time, in clock ticks since boot"`
 	Timeout  Duration     `json:"timeout,omitempty" doc:"time limit in force"`
+	Why      string       `json:"why,omitempty" doc:"why it runs in a run that resumes another"`
 	Inputs   []Input      `json:"inputs,omitempty" doc:"files that it says it depends on, as they were before it started"`
 	Files    []Descriptor `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output starts"`
 	Run      string       `json:"run,omitempty" doc:"id of the run that this hook is: a lifecycle that is called by another"`

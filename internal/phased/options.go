@@ -1,5 +1,7 @@
 package phased
 
+import "time"
+
 // Frequency says how often a hook runs.
 type Frequency string
 
@@ -41,6 +43,19 @@ type HookRule struct {
 	Frequency Frequency  `json:"frequency,omitempty"`
 	LeakFrom  string     `json:"leak_from,omitempty"` // where each came from: FILE:LINE
 	FreqFrom  string     `json:"frequency_from,omitempty"`
+}
+
+// Ran is that a hook which does not run in every run has ended well.
+type Ran struct {
+	Base      Text      `json:"base"`
+	Lifecycle string    `json:"lifecycle"`
+	Phase     string    `json:"phase"`
+	Hook      Text      `json:"hook"`
+	Run       string    `json:"run"`
+	Time      time.Time `json:"t"`
+	BootID    string    `json:"boot_id"`
+	Digest    string    `json:"digest,omitempty"` // of its content
+	Inputs    []Input   `json:"inputs,omitempty"`
 }
 
 // LeakPolicy returns the policy for an entry: its own, or the default.

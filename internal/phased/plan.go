@@ -280,6 +280,7 @@ type Hook struct {
 	Timeout Duration
 	Leak    LeakPolicy // never ""
 	Inputs  []Input    // files that it depends on, as they are before it starts
+	Why     string     // why it runs, where that is not matter of course
 	// Plugin is the plugin that a sourced hook belongs to; "": none.
 	Plugin string
 	// Run is the id that the run which this hook is gets: see Phase.Calls.
