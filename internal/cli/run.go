@@ -82,6 +82,10 @@ type job struct {
 
 	resumes string // run that this one continues
 	restore string // variable space that it starts in
+	// restoredRun is the run that it is of; "": that which this one continues.
+	restoredRun string
+	recheck     func(context.Context) error // once it holds the lock; nil: nothing
+	reboots     int // that the runs which this one continues have ended for
 	skip    plan.Skip
 }
 
@@ -105,6 +109,11 @@ func (j *job) execute(ctx context.Context) error {
 	}
 	if lock != nil {
 		if err := j.alone(ctx); err != nil {
+			return errors.Join(err, lock.Unlock())
+		}
+	}
+	if j.recheck != nil {
+		if err := j.recheck(ctx); err != nil {
 			return errors.Join(err, lock.Unlock())
 		}
 	}
@@ -204,7 +213,7 @@ func (j *job) executor() (engine.Executor, error) {
 	}
 	s := newSession(j.w, j.settings, j.plan, private)
 	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
-	s.Restore, s.RestoredRun = j.restore, j.resumes
+	s.Restore, s.RestoredRun = j.restore, orText(j.restoredRun, j.resumes)
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	return &executor.Mixed{Process: process, Session: s}, nil
 }

@@ -254,6 +254,9 @@ func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan,
 
 // noResume reports whether nothing is kept with which a run could be resumed.
 func noResume(store *journal.Store, run phased.Run) bool {
+	if run.Session == nil {
+		return false
+	}
 	_, err := store.Saved(run.ID, executor.SavedLast)
 	return err != nil
 }
