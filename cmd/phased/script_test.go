@@ -202,7 +202,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command(path, args[2:]...)
 	cmd.Args[0] = args[1]
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "WORK", "TMPDIR", "PHASED_STATE_DIR", "TZ", "LANG", "LC_ALL", "GORACE", "OS_REFRESH_CONFIG_BASE_DIR"} {
+	for _, name := range []string{"PATH", "HOME", "WORK", "TMPDIR", "PHASED_STATE_DIR", "TZ", "LANG", "LC_ALL", "GORACE", "PHASED_TEST_BOOT_ID", "OS_REFRESH_CONFIG_BASE_DIR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	out, err := os.Create(ts.MkAbs(args[0] + ".out"))

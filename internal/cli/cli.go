@@ -135,7 +135,7 @@ func newRoot(w *World) *cobra.Command {
 func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(w), newPlan(w), newCheck(w),
-		newStack(w), newUnstack(w), newClean(w), newResume(w), newEnv(w), newBlame(w), newForget(w),
+		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newEnv(w), newBlame(w), newForget(w),
 		newRuns(w), newShow(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),

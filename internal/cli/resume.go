@@ -27,6 +27,7 @@ type resumeOptions struct {
 	from   string
 	only   string
 	dryRun bool
+	boot   bool
 	env    []string
 	stdin  string
 }
@@ -56,12 +57,16 @@ phased resume -2 --force`,
 			if len(args) > 0 {
 				o.ref = runArgument(args[0])
 			}
+			if o.boot && (len(args) > 0 || o.from != "" || o.only != "") {
+				return invalid("resume: --after-reboot goes on with every run that waits; it takes no RUN, --from or --only")
+			}
 			return runResume(cmd.Context(), w, &o)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would run, and why, and stop")
+	f.BoolVar(&o.boot, "after-reboot", false, "go on with every run that waits for a reboot that has been; without any, do nothing")
 	f.StringVar(&o.from, "from", "", "run the hook `NAME` or PHASE/NAME and all behind it")
 	f.StringVar(&o.only, "only", "", "run hooks of this `PHASE` only")
 	f.BoolVar(&o.force, "force", false, "go on also where sourced hooks that are done have changed since")
@@ -79,6 +84,9 @@ phased resume -2 --force`,
 func runResume(ctx context.Context, w *World, o *resumeOptions) error {
 	if err := o.checkCapture(); err != nil {
 		return err
+	}
+	if o.boot {
+		return o.afterReboot(ctx, w)
 	}
 	store, err := o.places.record(w)
 	if err != nil {

@@ -125,6 +125,9 @@ func (j *job) execute(ctx context.Context) error {
 			return status(exitInternal)
 		}
 	}
+	if run.Status == phased.StatusWaiting {
+		j.waiting(run)
+	}
 	return status(run.ExitCode)
 }
 
@@ -153,7 +156,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability})
+	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, Rebooted: w.rebooted(dir)})
 	if err != nil {
 		return nil, cannotRecord(err)
 	}
@@ -185,9 +188,14 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
+		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
 		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return newID(time.Now()) },
 	})
 	err = errors.Join(err, writer.Close(), lock.Unlock())
+	if err == nil {
+		err = m.forgetReboots(run)
+	}
 	j.stop.restore()
 	screen.close()
 	if j.plan.Session != nil {

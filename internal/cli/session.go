@@ -239,7 +239,7 @@ func (j *session) story(run phased.Run) report.Story {
 // and those of old runs.
 func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan, run phased.Run) error {
 	var err error
-	keep := run.Failure != nil || p.Session.Resume == "keep"
+	keep := run.Failure != nil || run.Status == phased.StatusWaiting || p.Session.Resume == "keep"
 	if run.ID != "" && (!keep || p.Session.Resume == "off") {
 		err = store.ForgetPrivate(run.ID)
 		for run.Start.Resumes != "" && run.Failure == nil {

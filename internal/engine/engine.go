@@ -51,6 +51,12 @@ type Options struct {
 	// well, before that is in the record: where phased dies between the two, it must
 	// not run a second time. An error, of phased itself, stops the run.
 	Remember func(phase string, e phased.Entry) error
+	// Requested returns the reboots that hooks of the run have asked for so far,
+	// outside of their exit status; nil: none can.
+	Requested func() ([]phased.RebootRequest, error)
+	// Reboots is how many reboots the runs have ended for that this one goes on
+	// with, and RebootLimit how many there may be with those of this one.
+	Reboots, RebootLimit int
 	// NewID makes the id of a run that is run as a hook of this one.
 	NewID func() string
 	// SessionExit makes the run exit as its session did, where neither a limit
@@ -80,6 +86,7 @@ type run struct {
 	failure *phased.Failure
 	warned  map[phased.Text]bool // entries that look like hooks and are none
 	over    bool                 // the session has ended: nothing can follow
+	reboot  reboot
 	ran     int
 	failed  int
 	started bool // the executor has told of the hook that it was given
@@ -168,7 +175,12 @@ func (r *run) lifecycle(ctx context.Context) error {
 	runCtx, cancel := limit(ctx, "run", r.plan.Lifecycle, r.plan.Timeout)
 	defer cancel()
 	var fatal error
-	for _, p := range r.plan.Phases {
+	phases := r.plan.Phases
+	if r.o.Reboots > r.o.RebootLimit { // by a hook that reboots the host itself
+		r.fail(phased.Failure{Exit: tooMany(r.o.Reboots, r.o.RebootLimit)})
+		phases = nil
+	}
+	for _, p := range phases {
 		reason, message, err := r.skip(p.Name, phased.Entry{})
 		if err != nil {
 			return errors.Join(fatal, err)
@@ -179,10 +191,11 @@ func (r *run) lifecycle(ctx context.Context) error {
 		}
 		goOn, err := r.phase(runCtx, p)
 		fatal = errors.Join(fatal, err)
-		if !goOn {
+		if !goOn || r.reboot.due {
 			break
 		}
 	}
+	r.settleReboot()
 	if r.failure == nil || r.plan.Failure == nil || r.killed() {
 		return fatal
 	}
@@ -310,7 +323,13 @@ func (r *run) finish(err error) (phased.Run, error) {
 	if r.failure != nil {
 		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), r.exitCode(r.failure.Exit)
 	}
-	r.emit(end)
+	if r.failure == nil && r.reboot.due {
+		w := r.waits()
+		w.Took = time.Since(r.began)
+		r.emit(w)
+	} else {
+		r.emit(end)
+	}
 	if e := r.unrecorded(); e != nil && err == nil {
 		err = fmt.Errorf("cannot record the run: %w", e)
 		if r.fold.ExitCode == 0 {
@@ -351,6 +370,7 @@ const (
 	exitHook     = 1
 	exitInvalid  = 2
 	exitInternal = 74
+	exitReboot   = 76
 	exitTimeout  = 124
 )
 

@@ -32,7 +32,11 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 			fatal = err
 		}
 	}
+	r.rebootAfter(phased.RebootAfterPhase)
 	status := phased.StatusSucceeded
+	if r.reboot.cut {
+		status = phased.StatusWaiting
+	}
 	if first != nil {
 		r.fail(*first)
 		status = phased.StatusOf(first.Exit.Cause)
@@ -109,6 +113,10 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 	for _, e := range p.Entries {
 		if e.Verdict != phased.VerdictRun {
 			continue
+		}
+		if r.reboot.due && !p.Failure {
+			r.reboot.cut = true
+			return first, nil
 		}
 		inputErr := r.inputs(&e)
 		reason, message, err := r.skip(p.Name, e)
@@ -216,6 +224,7 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry, t
 	if !r.started { // it could not be run: it is on record all the same
 		r.Started(h, phased.Process{})
 	}
+	down := err == nil && r.asks(p, e, &res)
 	if res.OK() && err == nil && e.Limited() && r.o.Remember != nil {
 		if err = r.o.Remember(p.Name, e); err != nil {
 			err = fmt.Errorf("%s has ended well, and that cannot be remembered: %w", e.Name, err)
@@ -232,7 +241,7 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry, t
 	if !p.Failure {
 		r.ran++
 	}
-	if res.OK() {
+	if res.OK() || down {
 		return nil, nil
 	}
 	if !p.Failure {

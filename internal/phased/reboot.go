@@ -44,6 +44,22 @@ type RunWaiting struct {
 // Kind implements Payload.
 func (RunWaiting) Kind() Kind { return KindRunWaiting }
 
+// RebootText says who asked for a reboot, and when it is due.
+func RebootText(all []RebootRequest) string {
+	text := ""
+	for i, r := range all {
+		if i > 0 {
+			text += ", "
+		}
+		text += r.Phase + "/" + string(r.Hook) + " (" + string(r.When)
+		if r.Same {
+			text += ", and runs again then"
+		}
+		text += ")"
+	}
+	return "asked for by " + text
+}
+
 // EndsHook reports whether the reboot that the hook asked for is what ended it:
 // it asked for one at once, and was killed while the host went down.
 func (r RebootRequest) EndsHook(phase string, hook Text) bool {

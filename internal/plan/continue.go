@@ -39,6 +39,34 @@ type Continuation struct {
 	past    map[hookKey]past
 }
 
+// WaitsForReboot tells of a run whose phased died, on a host that was rebooted
+// since, whether the reboot that its hooks had asked for is what ended it: the
+// hook that was running asked for one at once, or none was running. nil: it was
+// interrupted.
+func WaitsForReboot(r phased.Run, asked []phased.RebootRequest) *phased.RunWaiting {
+	if r.Failure != nil {
+		return nil
+	}
+	counts := func(req phased.RebootRequest) bool {
+		h := r.Hook(req.Phase, req.Hook)
+		return h != nil && (h.Status == phased.StatusSucceeded || h.Exit == nil && req.EndsHook(req.Phase, req.Hook))
+	}
+	asked = slices.DeleteFunc(slices.Clone(asked), func(req phased.RebootRequest) bool { return !counts(req) })
+	for _, ph := range r.Phases {
+		for _, h := range ph.Hooks {
+			ends := func(req phased.RebootRequest) bool { return req.EndsHook(h.Phase, h.Hook) }
+			if h.Exit == nil && h.Status != phased.StatusSkipped && !slices.ContainsFunc(asked, ends) {
+				return nil // something else took it away
+			}
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	const exitReboot = 76
+	return &phased.RunWaiting{Why: phased.RebootText(asked), Requests: asked, BootID: r.Start.BootID, ExitCode: exitReboot}
+}
+
 type hookKey struct {
 	phase string
 	hook  phased.Text

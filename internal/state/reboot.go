@@ -66,6 +66,23 @@ func (s Store) ForgetReboot(run string) error {
 	return s.remove(reboots, run)
 }
 
+// Rebooted returns what tells of a dead run, where its hooks asked for a reboot and
+// the host was booted since, whether it waits for that: the form of
+// journal.Options.Rebooted. boot returns the kernel's boot id, and judge decides.
+func (s Store) Rebooted(boot func() string, judge func(phased.Run, []phased.RebootRequest) *phased.RunWaiting) func(string, func() phased.Run) *phased.RunWaiting {
+	return func(id string, fold func() phased.Run) *phased.RunWaiting {
+		asked, err := s.RebootRequests(id)
+		if err != nil || len(asked) == 0 { // who may not look sees an interrupted run
+			return nil
+		}
+		r, now := fold(), boot()
+		if now == "" || r.Start.BootID == "" || r.Start.BootID == now {
+			return nil
+		}
+		return judge(r, asked)
+	}
+}
+
 // fileName reports whether an id of a run is safe as the name of a file.
 func fileName(id string) bool {
 	return id != "" && len(id) <= 64 && !strings.ContainsAny(id, "/.\x00")
