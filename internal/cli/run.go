@@ -85,8 +85,8 @@ type job struct {
 	// restoredRun is the run that it is of; "": that which this one continues.
 	restoredRun string
 	recheck     func(context.Context) error // once it holds the lock; nil: nothing
-	reboots     int // that the runs which this one continues have ended for
-	skip    plan.Skip
+	reboots     int                         // that the runs which this one continues have ended for
+	skip        plan.Skip
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.

@@ -253,7 +253,7 @@ type Plan struct {
 	Grace        Duration       `json:"grace,omitempty"`         // between TERM and KILL
 	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
 	Pinned       bool           `json:"pinned,omitempty"`
-	RebootExits  []RebootExit   `json:"reboot_exits,omitempty"`  // statuses by which hooks ask for a reboot
+	RebootExits  []RebootExit   `json:"reboot_exits,omitempty"` // statuses by which hooks ask for a reboot
 	Surroundings Surroundings   `json:"surroundings"`
 	Session      *Session       `json:"session,omitempty"` // nil: nothing is sourced
 	// Digest is the sha256 of what the plan will do: everything above but where

@@ -22,22 +22,26 @@ func TestParseHeader(t *testing.T) {
 		{"none", "#!/bin/sh\necho phased: yes\n", Header{}, nil},
 		{
 			"all keys", "#!/bin/sh\n# phased: frequency=once leak=kill inputs=/etc/a\n",
-			Header{"once", "kill", []phased.Text{"/etc/a"}, map[string]int{"frequency": 2, "leak": 2, "inputs": 2}}, nil,
+			Header{"once", "kill", []phased.Text{"/etc/a"}, map[string]int{"frequency": 2, "leak": 2, "inputs": 2}},
+			nil,
 		},
 		{
 			"several lines, leaders and quotes", "// phased: frequency=once-per-boot\r\n  -- phased: leak='fail'\n;; phased: inputs=\"/a b/*.x,c\" inputs=/d\n",
-			Header{"once-per-boot", "fail", []phased.Text{"/a b/*.x", "c", "/d"}, map[string]int{"frequency": 1, "leak": 2, "inputs": 3}}, nil,
+			Header{"once-per-boot", "fail", []phased.Text{"/a b/*.x", "c", "/d"}, map[string]int{"frequency": 1, "leak": 2, "inputs": 3}},
+			nil,
 		},
 		{"escapes", `# phased: inputs="/a\"b\\c"`, Header{Inputs: []phased.Text{`/a"b\c`}, Lines: map[string]int{"inputs": 1}}, nil},
 		{"a link is no header", "# see phased:// or\n# phased://x\n#phased:leak\n", Header{}, nil},
 		{"unknown key", "\n# phased: frequancy=once", Header{}, []phased.HeaderFault{{Line: 2, Message: `unknown key "frequancy" in the header (did you mean frequency?)`}}},
 		{"unlike any", "# phased: x=1", Header{}, []phased.HeaderFault{{Line: 1, Message: `unknown key "x" in the header; known are frequency, inputs, leak`}}},
 		{
-			"wrong value", "# phased: frequency=onse", Header{Lines: map[string]int{"frequency": 1}},
+			"wrong value", "# phased: frequency=onse",
+			Header{Lines: map[string]int{"frequency": 1}},
 			[]phased.HeaderFault{{Line: 1, Message: `frequency: expected always, once, once-per-boot or once-per-content, not "onse" (did you mean once?)`}},
 		},
 		{
-			"twice", "# phased: leak=keep\n# phased: leak=kill", Header{Leak: "keep", Lines: map[string]int{"leak": 1}},
+			"twice", "# phased: leak=keep\n# phased: leak=kill",
+			Header{Leak: "keep", Lines: map[string]int{"leak": 1}},
 			[]phased.HeaderFault{{Line: 2, Message: "leak is set twice, first in line 1"}},
 		},
 		{"no closing quote", `# phased: inputs="a b`, Header{}, []phased.HeaderFault{{Line: 1, Message: "inputs: the closing quote is missing"}}},
@@ -49,7 +53,8 @@ func TestParseHeader(t *testing.T) {
 		{"ELF", "\x7fELF\n# phased: nonsense\n", Header{}, nil},
 		{"behind 4 KiB", strings.Repeat("#\n", 2048) + "# phased: leak=kill\n", Header{}, nil},
 		{
-			"cut at 4 KiB", strings.Repeat("#\n", 2040) + "# phased: leak=kill\n", Header{},
+			"cut at 4 KiB", strings.Repeat("#\n", 2040) + "# phased: leak=kill\n",
+			Header{},
 			[]phased.HeaderFault{{Line: 2041, Message: "the header goes beyond the first 4096 bytes of the hook; write it further up"}},
 		},
 	} {
@@ -169,8 +174,10 @@ func TestEffectiveOptions(t *testing.T) {
 		return strings.ReplaceAll(strings.Join(found, "; "), base, "BASE")
 	}
 	for _, c := range [][3]string{
-		{"10-plain", "leak", "fail phased.yaml:4"}, {"20-header", "leak", "kill BASE/one.d/20-header:2"},
-		{"20-header", "frequency", "once BASE/one.d/20-header:2"}, {"20-header", "inputs", "x BASE/one.d/20-header:2"},
+		{"10-plain", "leak", "fail phased.yaml:4"},
+		{"20-header", "leak", "kill BASE/one.d/20-header:2"},
+		{"20-header", "frequency", "once BASE/one.d/20-header:2"},
+		{"20-header", "inputs", "x BASE/one.d/20-header:2"},
 		{"30-rule", "leak", "keep phased.yaml:6"},
 	} {
 		if got := from(c[0], c[1]); got != c[2] {

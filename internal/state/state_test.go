@@ -59,13 +59,15 @@ func TestRemember(t *testing.T) {
 func TestUntrusted(t *testing.T) {
 	h := Hook{"/b", "own", "one", "a"}
 	for name, spoil := range map[string]func(file string) error{
-		"a link":                 func(f string) error { return os.Symlink("/etc/passwd", f) },
-		"a FIFO's place":         func(f string) error { return os.Mkdir(f, 0o700) },
-		"writable by others":     func(f string) error { return chmod(os.WriteFile(f, []byte("{}"), 0o600), f, 0o622) },
-		"half a file":            func(f string) error { return os.WriteFile(f, []byte(`{"base":`), 0o600) },
-		"about another hook":     func(f string) error { return os.WriteFile(f, []byte(`{"hook":"b"}`), 0o600) },
-		"in a writable place":    func(f string) error { return chmod(os.WriteFile(f, []byte("{}"), 0o600), filepath.Dir(f), 0o777) },
-		"in a place for writing": func(f string) error { return chmod(os.WriteFile(f, []byte("{}"), 0o600), filepath.Dir(filepath.Dir(f)), 0o770) },
+		"a link":              func(f string) error { return os.Symlink("/etc/passwd", f) },
+		"a FIFO's place":      func(f string) error { return os.Mkdir(f, 0o700) },
+		"writable by others":  func(f string) error { return chmod(os.WriteFile(f, []byte("{}"), 0o600), f, 0o622) },
+		"half a file":         func(f string) error { return os.WriteFile(f, []byte(`{"base":`), 0o600) },
+		"about another hook":  func(f string) error { return os.WriteFile(f, []byte(`{"hook":"b"}`), 0o600) },
+		"in a writable place": func(f string) error { return chmod(os.WriteFile(f, []byte("{}"), 0o600), filepath.Dir(f), 0o777) },
+		"in a place for writing": func(f string) error {
+			return chmod(os.WriteFile(f, []byte("{}"), 0o600), filepath.Dir(filepath.Dir(f)), 0o770)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(t.TempDir())
