@@ -254,6 +254,8 @@ func (d *Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done boo
 			say(e.Path, "is done in %s, and has changed since (%s then, %s now)", pp.Name, contentWord(e.Digest), contentWord(now[at].Digest))
 		case !slices.Equal(now[at].Args, e.Args):
 			say(e.Path, "was sourced in %s with %q, and would now be with %q", pp.Name, joined(e.Args, " "), joined(now[at].Args, " "))
+		case len(e.Inputs) > 0 && InputsChanged(inputsThen(ran, e.Name), now[at].InputFiles) != "":
+			say(e.Path, "is done in %s, and its inputs have changed since: %s", pp.Name, InputsChanged(inputsThen(ran, e.Name), now[at].InputFiles))
 		}
 		place = max(place, at)
 	}
@@ -274,6 +276,16 @@ func (d *Decision) path(pp phased.PlannedPhase) phased.Text {
 		}
 	}
 	return ""
+}
+
+// inputsThen returns the files that a hook depended on when it was last started.
+func inputsThen(ran phased.PhaseRun, name phased.Text) []phased.Input {
+	for _, h := range slices.Backward(ran.Hooks) {
+		if h.Hook == name {
+			return h.Inputs
+		}
+	}
+	return nil
 }
 
 // skippedThen reports whether the run passed over a hook because it could not be
