@@ -232,7 +232,7 @@ func (o *resumeOptions) native(ctx context.Context, w *World, store *journal.Sto
 	if err != nil {
 		return err
 	}
-	if j.skip, j.restore, err = o.decideAll(ctx, w, j, store, runs); err != nil || o.dryRun {
+	if j.skip, j.restore, err = o.decideAll(w, j, store, runs); err != nil || o.dryRun {
 		return err
 	}
 	j.recheck = func(ctx context.Context) error {
@@ -249,7 +249,7 @@ func (o *resumeOptions) native(ctx context.Context, w *World, store *journal.Sto
 }
 
 // decideAll says what is passed over, and which variable space is restored.
-func (o *resumeOptions) decideAll(ctx context.Context, w *World, j *job, store *journal.Store, runs []phased.Run) (skip plan.Skip, saved string, err error) {
+func (o *resumeOptions) decideAll(w *World, j *job, store *journal.Store, runs []phased.Run) (skip plan.Skip, saved string, err error) {
 	sourced := slices.ContainsFunc(j.plan.Phases, func(p phased.PlannedPhase) bool { return p.Executor == phased.ExecutorSession })
 	executed := slices.ContainsFunc(j.plan.Phases, func(p phased.PlannedPhase) bool { return p.Executor != phased.ExecutorSession })
 	if sourced {

@@ -182,7 +182,7 @@ func (r *run) inputs(e *phased.Entry) error {
 // exec lets the executor run the hook, unless it cannot be run.
 func (r *run) exec(ctx context.Context, h phased.Hook, cannot error) (phased.Result, error) {
 	if cannot != nil {
-		return phased.Result{Exit: phased.Exit{Cause: phased.CauseCannotRun, Status: 126, Message: cannot.Error()}}, nil
+		return phased.Result{Exit: phased.Exit{Cause: phased.CauseCannotRun, Status: 126, Message: cannot.Error()}}, nil //nolint:nilerr // the hook has failed, and phased has not
 	}
 	res, err := r.o.Executor.Exec(ctx, h)
 	if err != nil {

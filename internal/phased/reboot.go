@@ -1,6 +1,9 @@
 package phased
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // RebootWhen says when a reboot that a hook asks for is due.
 type RebootWhen string
@@ -46,18 +49,15 @@ func (RunWaiting) Kind() Kind { return KindRunWaiting }
 
 // RebootText says who asked for a reboot, and when it is due.
 func RebootText(all []RebootRequest) string {
-	text := ""
+	words := make([]string, len(all))
 	for i, r := range all {
-		if i > 0 {
-			text += ", "
-		}
-		text += r.Phase + "/" + string(r.Hook) + " (" + string(r.When)
+		again := ""
 		if r.Same {
-			text += ", and runs again then"
+			again = ", and runs again then"
 		}
-		text += ")"
+		words[i] = r.Phase + "/" + string(r.Hook) + " (" + string(r.When) + again + ")"
 	}
-	return "asked for by " + text
+	return "asked for by " + strings.Join(words, ", ")
 }
 
 // EndsHook reports whether the reboot that the hook asked for is what ended it:

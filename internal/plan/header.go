@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -198,7 +199,7 @@ func (p *headerParser) set(key, value string) {
 
 // inputs takes patterns with commas between them.
 func (p *headerParser) inputs(value string) {
-	for _, one := range strings.Split(value, ",") {
+	for one := range strings.SplitSeq(value, ",") {
 		switch _, err := path.Match(one, ""); {
 		case one == "":
 			p.fault("%s: a pattern is empty; expected such as inputs=/etc/app/*.conf", keyInputs)
@@ -211,10 +212,8 @@ func (p *headerParser) inputs(value string) {
 }
 
 func (p *headerParser) choice(key, value string, known []string) bool {
-	for _, k := range known {
-		if k == value {
-			return true
-		}
+	if slices.Contains(known, value) {
+		return true
 	}
 	or := strings.Join(known[:len(known)-1], ", ") + " or " + known[len(known)-1]
 	p.fault("%s: expected %s, not %s%s", key, or, quoteShort(value), didYouMean(value, known))
