@@ -32,7 +32,7 @@ func rounds() int {
 
 // resumesProcesses says whether phased resume goes on with a run whose hooks are
 // processes; until it does, the run after a killed one begins anew.
-const resumesProcesses = false
+const resumesProcesses = true
 
 // lockingHook takes a lock of its own, which no other hook may hold then, and
 // writes down when it starts and ends.

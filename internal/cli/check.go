@@ -49,6 +49,7 @@ phased check --base /srv/hooks --strict`,
 
 // runCheck is `phased check`.
 func runCheck(ctx context.Context, w *World, o *checkOptions) error {
+	o.faulty = true // which are findings
 	s, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type World struct {
 	Environ               []string // NAME=value
 	Stdin, Stdout, Stderr *os.File
 	Version               string
+	BootID                func() string // the kernel's boot id; nil: as /proc has it
 }
 
 // getenv returns the value of an environment variable, "" where there is none.
@@ -139,7 +140,7 @@ func newRoot(w *World) *cobra.Command {
 func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(w), newPlan(w), newCheck(w),
-		newStack(w), newUnstack(w), newClean(w), newResume(w), newEnv(w), newBlame(w), newForget(w),
+		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newEnv(w), newBlame(w), newForget(w),
 		newRuns(w), newShow(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),

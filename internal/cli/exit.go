@@ -40,7 +40,7 @@ func exitCodes() []exitCode {
 		{exitInvalid, "invalid", "the command line, the settings or the plan is invalid, check found errors, or there is no such run or hook; a phase could not be listed, or is not what was planned and its list is pinned", false},
 		{exitInternal, "internal", "phased itself could not go on: the record cannot be written or read, or a hook cannot be waited for", false},
 		{exitBusy, "busy", "another run of the same base goes on, or a dead run has left processes running", false},
-		{exitReboot, "waiting for a reboot", "", true},
+		{exitReboot, "waiting for a reboot", "a hook asked for a reboot of the host, and the run goes on after that; or the host has not been rebooted yet", false},
 		{exitTrust, "refused for trust or signature", "a hook, a directory on the way to it, the settings, the state directory or what a run had saved for resuming could have been written by somebody else", false},
 		{exitGate, "aborted at a gate", "", true},
 		{exitTimeout, "timed out", "a hook, a phase or the run reached its time limit", false},

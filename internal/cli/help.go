@@ -18,6 +18,7 @@ func printOverview(w io.Writer) error {
   phased run                   run the phases: pre-configure, configure,
                                post-configure, migration
   phased show                  the last run: what failed, with its output
+  phased resume                go on where it failed; --dry-run says what would run
   phased show -2               the run before it
   phased logs last 20-render   the output of one hook
   phased logs -f               watch the run that goes on
@@ -27,11 +28,10 @@ func printOverview(w io.Writer) error {
 Of hooks that are sourced into one bash, as those of DevStack's extras.d:
 
   phased stack --top-dir DIR   run them; phased unstack and phased clean likewise
-  phased resume                go on where it failed, with the variables as they were
   phased env                   the variables, functions and options that they share
   phased blame NAME            which hook set, changed or removed one
 
-Further: prune, forget, shell-init, install-personalities,
+Further: prune, forget, reboot-needed, shell-init, install-personalities,
 uninstall-personalities, completion, version. phased help COMMAND tells all about one; phased help exit-codes lists
 the exit codes.
 `)

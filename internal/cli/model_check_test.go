@@ -103,7 +103,14 @@ func (p *played) passes(phase string, hook phased.Text) (reason, message string)
 	if p.skip == nil {
 		return "", ""
 	}
-	return p.skip(phase, hook)
+	for _, ph := range p.plan.Phases {
+		for _, e := range ph.Hooks() {
+			if ph.Name == phase && e.Name == hook {
+				reason, message, _ = p.skip(phase, e)
+			}
+		}
+	}
+	return reason, message
 }
 
 // check holds a run to the model and its record to what it did. It returns the

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,7 +47,7 @@ type played struct {
 	number int
 	what   modelRun
 	plan   phased.Plan
-	skip   func(phase string, hook phased.Text) (reason, message string)
+	skip   plan.Skip
 	l      *lifeline
 	writer *journal.Writer
 
@@ -282,38 +281,23 @@ func (w *world) run(p *played, resumes string) error {
 // passes over, as the command does, and reports whether there is anything to go
 // on with. done are the hooks that have succeeded on record.
 func (w *world) resume(p *played, last phased.Run, done map[string]bool) (bool, error) {
-	if slices.ContainsFunc(p.l.Phases, func(m modelPhase) bool { return m.Policy != phased.Stop }) {
-		return false, nil // sourced lifecycles, which resume is for today, stop
-	}
-	whole, err := chain(context.Background(), w.store, last)
+	runs, err := chain(context.Background(), w.store, last)
 	if err != nil {
 		return false, err
 	}
-	d, err := plan.Resume(p.plan, whole, plan.ResumeOptions{})
-	left := 0
-	for _, ph := range p.plan.Phases {
-		for _, e := range ph.Hooks() {
-			name := ph.Name + "/" + string(e.Name)
-			if !done[name] {
-				left++
-			}
-			if err != nil {
-				continue
-			}
-			ofPhase, _ := d.Skip(ph.Name, "")
-			ofHook, _ := d.Skip(ph.Name, e.Name)
-			if skipped := ofPhase != "" || ofHook != ""; skipped != done[name] {
-				return false, fmt.Errorf("%s: done on record %v, passed over %v", name, done[name], skipped)
-			}
-		}
+	if plan.Finished(last) {
+		return false, nil
 	}
-	if err == nil {
-		p.skip = d.Skip
-		return true, nil
-	}
-	entered := slices.ContainsFunc(whole.Phases, func(ph phased.PhaseRun) bool { return !ph.Failure })
-	if left > 0 && entered {
+	c, err := plan.Continue(p.plan, runs, plan.ContinueOptions{})
+	if err != nil {
 		return false, err
 	}
-	return false, nil
+	for _, d := range c.Hooks {
+		name := d.Phase + "/" + string(d.Hook)
+		if d.Run == done[name] || d.Why == "" {
+			return false, fmt.Errorf("%s: done on record %v, run again %v, because %q", name, done[name], d.Run, d.Why)
+		}
+	}
+	p.skip = c.Skip
+	return true, nil
 }

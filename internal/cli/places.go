@@ -94,7 +94,7 @@ func (p *places) record(w *World) (*journal.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := journal.Open(dir, journal.Options{ReadOnly: true})
+	store, err := journal.Open(dir, journal.Options{ReadOnly: true, Rebooted: w.rebooted(dir)})
 	if err != nil {
 		return nil, &failure{exitInternal, err}
 	}

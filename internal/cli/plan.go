@@ -9,6 +9,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/report"
+	"phased/internal/state"
 )
 
 // planOptions are the flags of `phased plan`.
@@ -54,6 +55,7 @@ phased plan stack --top-dir /opt/devstack`,
 
 // runPlan is `phased plan`.
 func runPlan(ctx context.Context, w *World, o *planOptions) error {
+	o.inputs = true
 	settings, p, err := o.makePlan(ctx, w, &o.places, nil, o.lifecycle)
 	if err != nil {
 		return err
@@ -62,6 +64,12 @@ func runPlan(ctx context.Context, w *World, o *planOptions) error {
 		return err
 	}
 	p = shownPlan(settings, p)
+	if dir, err := o.places.dir(w, settings); err == nil {
+		m := memory{store: state.New(dir), base: p.Base, lifecycle: p.Lifecycle, boot: w.bootID()}
+		if err := m.forecast(&p); err != nil {
+			w.talk("warning: %v", err)
+		}
+	}
 	s := w.style(false, o.places.again())
 	switch {
 	case o.explain != "":

@@ -19,6 +19,8 @@ type planFlags struct {
 	env       []string
 	stdin     string
 	fetch     bool // clone the plugins that are not there yet
+	faulty    bool // make a plan also where headers of hooks have mistakes
+	inputs    bool // digest the files that hooks say they depend on
 }
 
 func (o *planFlags) addFlags(f *pflag.FlagSet) {
@@ -53,7 +55,7 @@ func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *
 	if err != nil {
 		return nil, phased.Plan{}, err
 	}
-	opts := plan.Options{Settings: s, Lifecycle: lifecycle, Base: o.base, Env: o.env, Environ: w.Environ, Stdin: o.stdin}
+	opts := plan.Options{Settings: s, Lifecycle: lifecycle, Base: o.base, Env: o.env, Environ: w.Environ, Stdin: o.stdin, Faulty: o.faulty, Inputs: o.inputs}
 	if limits != nil {
 		opts.Timeout, opts.PhaseTimeout, opts.HookTimeout = limits.timeout.value, limits.phaseTimeout.value, limits.hookTimeout.value
 		opts.FailureTimeout, opts.Grace = limits.failureTimeout.value, limits.grace.value

@@ -86,10 +86,14 @@ type job struct {
 
 	facts   sync.WaitGroup // for started
 	started phased.RunStarted
+	guard   *executor.Guarded // of what is run; nil: nobody looks
 	resumes string            // run that this one continues
 	restore string            // variable space that it starts in
-	guard   *executor.Guarded // of what is run; nil: nobody looks
-	skip    func(phase string, hook phased.Text) (reason, message string)
+	// restoredRun is the run that it is of; "": that which this one continues.
+	restoredRun string
+	recheck     func(context.Context) error // once it holds the lock; nil: nothing
+	reboots     int                         // that the runs which this one continues have ended for
+	skip        plan.Skip
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
@@ -121,6 +125,11 @@ func (j *job) execute(ctx context.Context) error {
 			return errors.Join(err, lock.Unlock())
 		}
 	}
+	if j.recheck != nil {
+		if err := j.recheck(ctx); err != nil {
+			return errors.Join(err, lock.Unlock())
+		}
+	}
 	<-j.stop.ready
 	run, err := j.run(ctx, lock)
 	if err != nil {
@@ -128,6 +137,9 @@ func (j *job) execute(ctx context.Context) error {
 		if run.ExitCode == exitOK {
 			return status(exitInternal)
 		}
+	}
+	if run.Status == phased.StatusWaiting {
+		j.waiting(run)
 	}
 	return status(run.ExitCode)
 }
@@ -165,7 +177,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s)})
+	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s), Rebooted: w.rebooted(dir)})
 	if err != nil {
 		return nil, cannotRecord(err)
 	}
@@ -196,13 +208,18 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen := newScreen(j, writer)
+	screen, m := newScreen(j, writer), j.memory()
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
-		Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) },
+		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
+		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
+		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	err = errors.Join(err, writer.Close(), lock.Unlock())
+	if err == nil {
+		err = m.forgetReboots(run)
+	}
 	j.stop.restore()
 	screen.close()
 	if j.plan.Session != nil {
@@ -228,7 +245,7 @@ func (j *job) executor() (engine.Executor, error) {
 	}
 	s := newSession(j.w, j.settings, j.plan, j.secrets, private)
 	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
-	s.Restore, s.RestoredRun = j.restore, j.resumes
+	s.Restore, s.RestoredRun = j.restore, orText(j.restoredRun, j.resumes)
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	return guarded(j.guard, &executor.Mixed{Process: process, Session: s}), nil
 }

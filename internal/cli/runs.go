@@ -40,7 +40,7 @@ phased runs --json | jq -r '.[].id'`,
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.lifecycle, "lifecycle", "", "only runs of the lifecycle or personality `NAME`")
-	f.StringSliceVar(&o.status, "status", nil, "only runs of these `STATUSES`: running, succeeded, failed, timed-out, stopped, interrupted")
+	f.StringSliceVar(&o.status, "status", nil, "only runs of these `STATUSES`: running, succeeded, failed, timed-out, stopped, interrupted, waiting-reboot")
 	f.StringVar(&o.base, "base", "", "only runs of the base `DIR`")
 	f.StringVar(&o.since, "since", "", "only runs that began within a duration (36h, 7d) or since a `DATE` (2026-03-01, 2026-03-01T03:00)")
 	f.IntVarP(&o.number, "number", "n", 0, "at most `N` runs")
@@ -88,7 +88,7 @@ func chosen(all int) string {
 
 // filter returns what decides whether a run is listed.
 func (o *runsOptions) filter(now time.Time) (func(phased.Summary) bool, error) {
-	known := []string{"running", "succeeded", "failed", "timed-out", "stopped", "interrupted"}
+	known := []string{"running", "succeeded", "failed", "timed-out", "stopped", "interrupted", "waiting-reboot"}
 	for _, s := range o.status {
 		if !slices.Contains(known, s) {
 			return nil, invalid("runs: unknown status %q%s (expected %s)", s, nearest(s, known, ""), strings.Join(known, ", "))

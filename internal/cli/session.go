@@ -31,7 +31,7 @@ type session struct {
 	resumes     string // run that this one continues
 	restore     string // variable space that it starts in
 	restoredRun string
-	skip        func(phase string, hook phased.Text) (reason, message string)
+	skip        plan.Skip
 }
 
 // loadSourced makes a plan in which hooks are sourced: with the localrc and the
@@ -243,7 +243,7 @@ func (j *session) story(run phased.Run) report.Story {
 // and those of old runs.
 func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan, run phased.Run) error {
 	var err error
-	keep := run.Failure != nil || p.Session.Resume == "keep"
+	keep := run.Failure != nil || run.Status == phased.StatusWaiting || p.Session.Resume == "keep"
 	if run.ID != "" && (!keep || p.Session.Resume == "off") {
 		err = store.ForgetPrivate(run.ID)
 		for run.Start.Resumes != "" && run.Failure == nil {
@@ -258,6 +258,9 @@ func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan,
 
 // noResume reports whether nothing is kept with which a run could be resumed.
 func noResume(store *journal.Store, run phased.Run) bool {
+	if run.Session == nil {
+		return false
+	}
 	_, err := store.Saved(run.ID, executor.SavedLast)
 	return err != nil
 }

@@ -96,7 +96,7 @@ func startRecorder(w *World, p *places) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	store, err := journal.Open(dir, journal.Options{Create: true, AnyOwner: p.anyOwner(s)})
+	store, err := journal.Open(dir, journal.Options{Create: true, AnyOwner: p.anyOwner(s), Rebooted: w.rebooted(dir)})
 	if err != nil {
 		return "", err
 	}

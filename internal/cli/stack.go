@@ -158,7 +158,7 @@ func (j *session) record() error {
 		if j.settings.Line("durability") != 0 {
 			durability = j.settings.Durability
 		}
-		j.store, err = journal.Open(dir, journal.Options{Create: true, Durability: durability, AnyOwner: j.o.places.anyOwner(j.settings)})
+		j.store, err = journal.Open(dir, journal.Options{Create: true, Durability: durability, AnyOwner: j.o.places.anyOwner(j.settings), Rebooted: j.w.rebooted(dir)})
 	}
 	if err == nil {
 		return nil

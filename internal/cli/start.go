@@ -24,7 +24,7 @@ func (j *job) start() phased.RunStarted {
 func startFacts(w *World, settings *config.Settings, p phased.Plan) phased.RunStarted {
 	names := secretNames(settings)
 	s := phased.RunStarted{
-		Host: hostname(), BootID: proc.BootID(), Version: w.Version, Pid: os.Getpid(), UID: os.Geteuid(), SudoUser: w.getenv("SUDO_USER"),
+		Host: hostname(), BootID: w.bootID(), Version: w.Version, Pid: os.Getpid(), UID: os.Geteuid(), SudoUser: w.getenv("SUDO_USER"),
 		Surroundings: withoutSecrets(names, p.Surroundings),
 	}
 	for _, a := range w.Argv {

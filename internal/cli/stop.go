@@ -12,7 +12,6 @@ import (
 
 	"phased/internal/journal"
 	"phased/internal/phased"
-	"phased/internal/proc"
 	"phased/internal/report"
 	"phased/internal/shellinit"
 )
@@ -74,7 +73,7 @@ func runStop(ctx context.Context, w *World, o *stopOptions) error {
 	if r.Start.Personality == shellinit.Personality {
 		return stopShell(r)
 	}
-	if boot := proc.BootID(); r.Start.BootID != boot {
+	if boot := w.bootID(); r.Start.BootID != boot {
 		return invalid("stop: run %s belongs to another boot of this host", r.ID)
 	}
 	if err := o.send(ctx, store, r); err != nil {

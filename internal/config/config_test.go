@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"phased/internal/phased"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -64,16 +66,19 @@ func TestEveryKey(t *testing.T) {
 		Retention:     Retention{Runs: 7, Age: 48 * time.Hour, Size: 2 << 30},
 		Personalities: Personalities{Capture: "tee", Trust: "warn"},
 		PrivateTTL:    7 * day,
+		RebootCommand: []string{"systemctl", "reboot", "--force"}, RebootLimit: 5,
 		Lifecycles: map[string]Lifecycle{
 			"refresh": {Name: "refresh", Timeout: new(10 * time.Minute), List: "pinned"},
 			"cron": {
 				Name: "cron", Base: "/etc", OnFailure: "continue", Order: "glob", Names: "^[a-z]+$", Timeout: new(4 * time.Hour),
 				PhaseTimeout: new(time.Hour), HookTimeout: new(30 * time.Minute),
+				Leak: "kill", RebootExits: []phased.RebootExit{{Status: 103, When: "now"}, {Status: 104, When: "now", Same: true}, {Status: 105, When: "after-run"}},
+				Hooks: []HookRule{{Pattern: "20-*", Leak: "fail", Frequency: "once"}, {Pattern: "2*", Frequency: "always"}},
 				Phases: []Phase{
 					{Name: "hourly"},
 					{
 						Name: "daily", Dir: "cron.daily", OnFailure: "finish-phase", Order: "numeric", Names: "x",
-						Timeout: new(2 * time.Hour), HookTimeout: new(time.Hour), Optional: new(true),
+						Timeout: new(2 * time.Hour), HookTimeout: new(time.Hour), Optional: new(true), Leak: "keep",
 					},
 					{Name: "weekly", Dir: "/etc/cron.weekly", Optional: new(false)},
 				},
@@ -93,8 +98,8 @@ func TestEveryKey(t *testing.T) {
 	}
 	for key, line := range map[string]int{
 		"grace": 14, "environment.PORT": 7, "retention.age": 21, "lifecycles.cron": 27,
-		"lifecycles.cron.phases.0": 36, "lifecycles.cron.phases.1.timeout": 42, "lifecycles.cron.failure.timeout": 46,
-		"lifecycles.trees.phases.0.dir": 0, "colour": 0,
+		"lifecycles.cron.phases.0": 36, "lifecycles.cron.phases.1.timeout": 42, "lifecycles.cron.failure.timeout": 47,
+		"lifecycles.trees.phases.0.dir": 0, "lifecycles.cron.hooks.20-*.leak": 51, "colour": 0,
 	} {
 		if got := got.Line(key); got != line {
 			t.Errorf("Line(%q) = %d, want %d", key, got, line)

@@ -75,6 +75,9 @@ func (d *decoder) lifecycleFields(l *Lifecycle) []field {
 			p := phase(n, at, true)
 			l.Failure = &p
 		}},
+		{"leak", func(n *yaml.Node, at string) { d.leak(&l.Leak, n, at) }},
+		{"reboot-exit", func(n *yaml.Node, at string) { d.rebootExits(l, n, at) }},
+		{"hooks", func(n *yaml.Node, at string) { d.hookRules(l, n, at) }},
 		{"executor", func(n *yaml.Node, at string) { put(&l.Executor)(d.choice(n, at, executors()...)) }},
 		{"shell", func(n *yaml.Node, at string) { put(&l.Shell)(d.choice(n, at, "bash", "posix")) }},
 		{"options", func(n *yaml.Node, at string) { put(&l.Options)(d.options(n, at)) }},
@@ -157,6 +160,7 @@ func (d *decoder) failureFields(p *Phase) []field {
 		{"timeout", func(n *yaml.Node, at string) { putNew(&p.Timeout)(d.duration(n, at, "20m")) }},
 		{"hook-timeout", func(n *yaml.Node, at string) { putNew(&p.HookTimeout)(d.duration(n, at, "5m")) }},
 		{"optional", func(n *yaml.Node, at string) { putNew(&p.Optional)(d.boolean(n, at)) }},
+		{"leak", func(n *yaml.Node, at string) { d.leak(&p.Leak, n, at) }},
 	}
 }
 

@@ -67,6 +67,10 @@ func (d *decoder) topFields(s *Settings) []field {
 		}},
 		{"secrets", func(n *yaml.Node, at string) { d.secrets(&s.Secrets, n, at) }},
 		duration("private-ttl", "7d", &s.PrivateTTL),
+		{"reboot-command", func(n *yaml.Node, at string) {
+			put(&s.RebootCommand)(d.words(n, at, "reboot-command: [systemctl, reboot]"))
+		}},
+		{"reboot-limit", func(n *yaml.Node, at string) { put(&s.RebootLimit)(d.count(n, at, "3")) }},
 		{"lifecycles", func(n *yaml.Node, at string) { d.lifecycles(s, n, at) }},
 	}
 }

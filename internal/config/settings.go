@@ -34,6 +34,8 @@ type Settings struct {
 	OutputLimit    int64             // bytes kept of a hook's output, 1 or more
 	Retention      Retention
 	Personalities  Personalities
+	RebootCommand  []string // what reboots the host; nil: phased does not
+	RebootLimit    int      // of one run and those that go on with it
 	Secrets        Secrets
 	PrivateTTL     time.Duration        // how long saved variable spaces are kept
 	Lifecycles     map[string]Lifecycle // as written; the built-in ones are package plan's
@@ -79,6 +81,9 @@ type Lifecycle struct {
 	List         string // listed or pinned
 	Phases       []Phase
 	Failure      *Phase
+	Leak         phased.LeakPolicy // of every hook that has none of its own
+	RebootExits  []phased.RebootExit
+	Hooks        []HookRule // options of single hooks, in the order of the file
 
 	// What follows is for lifecycles with sourced phases only.
 
@@ -92,6 +97,14 @@ type Lifecycle struct {
 	PluginOrder string   // listed or required
 }
 
+// HookRule gives the hooks whose names fit a pattern options that stand before
+// those of their headers.
+type HookRule struct {
+	Pattern   string // as of path.Match
+	Leak      phased.LeakPolicy
+	Frequency phased.Frequency
+}
+
 // Phase is a phase as the settings file has it. A field that the file does not
 // name is "" or nil.
 type Phase struct {
@@ -103,6 +116,7 @@ type Phase struct {
 	Timeout     *time.Duration
 	HookTimeout *time.Duration
 	Optional    *bool
+	Leak        phased.LeakPolicy
 
 	// What follows is for sourced phases only, but for Executor.
 
@@ -159,6 +173,7 @@ func Default() *Settings {
 		Retention:      Retention{Runs: 200, Age: 90 * 24 * time.Hour, Size: 1 << 30},
 		Personalities:  Personalities{Capture: "inherit", Journal: true, Trust: "off"},
 		PrivateTTL:     7 * day,
+		RebootLimit:    3,
 	}
 }
 

@@ -35,6 +35,9 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 	if l.Executor == phased.ExecutorSession || SourcedBuiltin(l.Name) {
 		d.refuse(at+".order", "sourced hooks run in the order of the shell's glob; write it in the phases that run processes")
 		d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write it in the phases that run processes")
+		for _, k := range []string{"leak", "hooks", "reboot-exit"} {
+			d.refuse(at+"."+k, "it is for hooks that are executed: a session keeps what its hooks start; give the lifecycle to processes, with `executor: session` in its sourced phases")
+		}
 	}
 	if len(l.Roots) > 1 && l.HasSourced() {
 		d.refuse(at+".roots", "sourced hooks lie in one hook tree, the top directory; write `base: %s`", l.Roots[len(l.Roots)-1])
@@ -56,6 +59,7 @@ func (d *decoder) sourcedPhase(s *Settings, l Lifecycle, p Phase, at string) {
 		return
 	}
 	d.refuse(at+".order", "sourced hooks run in the order of the shell's glob")
+	d.refuse(at+".leak", "it is for hooks that are executed: a session keeps what its hooks start")
 	d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write `glob: '*.sh'`")
 	switch {
 	case d.keys[at+".calls"] != nil:

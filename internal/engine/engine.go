@@ -43,9 +43,23 @@ type Options struct {
 	// before it, and leaves one that began after it without a limit
 	// (os-refresh-config --timeout).
 	TimeoutStrikesOnce bool
-	// Skip tells of a phase (hook "") and of a hook whether it is not run, by the
-	// reason and in words; reason "" runs it. nil runs everything.
-	Skip func(phase string, hook phased.Text) (reason, message string)
+	// Skip tells of a phase (an entry without a name) and of a hook whether it is
+	// not run, by the reason and in words; reason "" runs it, and the words say why.
+	// It has the entry as it is now, with its input files. An error, of phased
+	// itself, stops the run. nil runs everything.
+	Skip func(phase string, e phased.Entry) (reason, message string, err error)
+	// Inputs digests the files that a hook says it depends on, when its turn comes.
+	Inputs func(phased.Entry) ([]phased.Input, error)
+	// Remember puts down that a hook which does not run in every run has ended
+	// well, before that is in the record: where phased dies between the two, it must
+	// not run a second time. An error, of phased itself, stops the run.
+	Remember func(phase string, e phased.Entry) error
+	// Requested returns the reboots that hooks of the run have asked for so far,
+	// outside of their exit status; nil: none can.
+	Requested func() ([]phased.RebootRequest, error)
+	// Reboots is how many reboots the runs have ended for that this one goes on
+	// with, and RebootLimit how many there may be with those of this one.
+	Reboots, RebootLimit int
 	// NewID makes the id of a run that is run as a hook of this one.
 	NewID func() string
 	// SessionExit makes the run exit as its session did, where neither a limit
@@ -75,6 +89,7 @@ type run struct {
 	failure *phased.Failure
 	warned  map[phased.Text]bool // entries that look like hooks and are none
 	over    bool                 // the session has ended: nothing can follow
+	reboot  reboot
 	ran     int
 	failed  int
 	started bool // the executor has told of the hook that it was given
@@ -163,17 +178,27 @@ func (r *run) lifecycle(ctx context.Context) error {
 	runCtx, cancel := limit(ctx, "run", r.plan.Lifecycle, r.plan.Timeout)
 	defer cancel()
 	var fatal error
-	for _, p := range r.plan.Phases {
-		if reason, message := r.skip(p.Name, ""); reason != "" {
+	phases := r.plan.Phases
+	if r.o.Reboots > r.o.RebootLimit { // by a hook that reboots the host itself
+		r.fail(phased.Failure{Exit: tooMany(r.o.Reboots, r.o.RebootLimit)})
+		phases = nil
+	}
+	for _, p := range phases {
+		reason, message, err := r.skip(p.Name, phased.Entry{})
+		if err != nil {
+			return errors.Join(fatal, err)
+		}
+		if reason != "" {
 			r.emit(phased.PhaseSkipped{Phase: p.Name, Reason: reason, Message: message})
 			continue
 		}
 		goOn, err := r.phase(runCtx, p)
 		fatal = errors.Join(fatal, err)
-		if !goOn {
+		if !goOn || r.reboot.due {
 			break
 		}
 	}
+	r.settleReboot()
 	if r.failure == nil || r.plan.Failure == nil || r.killed() {
 		return fatal
 	}
@@ -306,7 +331,13 @@ func (r *run) finish(err error) (phased.Run, error) {
 	if r.failure != nil {
 		end.Status, end.ExitCode = phased.StatusOf(r.failure.Exit.Cause), r.exitCode(r.failure.Exit)
 	}
-	r.emit(end)
+	if r.failure == nil && r.reboot.due {
+		w := r.waits()
+		w.Took = time.Since(r.began)
+		r.emit(w)
+	} else {
+		r.emit(end)
+	}
 	if e := r.unrecorded(); e != nil && err == nil {
 		err = fmt.Errorf("cannot record the run: %w", e)
 		if r.fold.ExitCode == 0 {
@@ -330,11 +361,11 @@ func (r *run) exitCode(e phased.Exit) int {
 }
 
 // skip asks whether a phase or a hook of it is not run.
-func (r *run) skip(phase string, hook phased.Text) (reason, message string) {
+func (r *run) skip(phase string, e phased.Entry) (reason, message string, err error) {
 	if r.o.Skip == nil {
-		return "", ""
+		return "", "", nil
 	}
-	return r.o.Skip(phase, hook)
+	return r.o.Skip(phase, e)
 }
 
 func internal(err error) phased.Exit {
@@ -347,6 +378,7 @@ const (
 	exitHook     = 1
 	exitInvalid  = 2
 	exitInternal = 74
+	exitReboot   = 76
 	exitTrust    = 77
 	exitTimeout  = 124
 )

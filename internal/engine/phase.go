@@ -32,7 +32,11 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 			fatal = err
 		}
 	}
+	r.rebootAfter(phased.RebootAfterPhase)
 	status, refused := phased.StatusSucceeded, false
+	if r.reboot.cut {
+		status = phased.StatusWaiting
+	}
 	if first != nil {
 		r.fail(*first)
 		status, refused = phased.StatusOf(first.Exit.Cause), first.Exit.Cause == phased.CauseTrust
@@ -110,7 +114,16 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if e.Verdict != phased.VerdictRun {
 			continue
 		}
-		if reason, message := r.skip(p.Name, e.Name); reason != "" {
+		if r.reboot.due && !p.Failure {
+			r.reboot.cut = true
+			return first, nil
+		}
+		inputErr := r.inputs(&e)
+		reason, message, err := r.skip(p.Name, e)
+		if err != nil {
+			return first, err
+		}
+		if reason != "" {
 			r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: reason, Message: message})
 			continue
 		}
@@ -120,7 +133,7 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure { // the phase's start, or what was passed over
 			return orFailure(first, *lost), nil
 		}
-		f, err := r.hook(ctx, p, e)
+		f, err := r.hook(ctx, p, e, turn{why: message, err: inputErr})
 		if f != nil {
 			first = orFailure(first, *f)
 		}
@@ -156,9 +169,37 @@ func (r *run) recordFailure(phase string) *phased.Failure {
 	return &phased.Failure{Phase: phase, Exit: internal(fmt.Errorf("cannot record the run: %w", r.unrecorded()))}
 }
 
-// hook runs one hook and returns its failure, if any.
-func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (*phased.Failure, error) {
-	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout}
+// turn is what is known of a hook when its turn comes.
+type turn struct {
+	why string // why it runs, where that is not matter of course
+	err error  // why it cannot
+}
+
+// inputs adds to an entry the files that it depends on, as they are now.
+func (r *run) inputs(e *phased.Entry) error {
+	if len(e.Inputs) == 0 || r.o.Inputs == nil {
+		return nil
+	}
+	var err error
+	e.InputFiles, err = r.o.Inputs(*e)
+	return err
+}
+
+// exec lets the executor run the hook, unless it cannot be run.
+func (r *run) exec(ctx context.Context, h phased.Hook, cannot error) (phased.Result, error) {
+	if cannot != nil {
+		return phased.Result{Exit: phased.Exit{Cause: phased.CauseCannotRun, Status: 126, Message: cannot.Error()}}, nil //nolint:nilerr // the hook has failed, and phased has not
+	}
+	res, err := r.o.Executor.Exec(ctx, h)
+	if err != nil {
+		res.Exit = internal(err)
+	}
+	return res, err
+}
+
+// hookOf is the hook that an entry is.
+func (r *run) hookOf(p phased.PlannedPhase, e phased.Entry, why string) phased.Hook {
+	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout, Leak: e.LeakPolicy(), Inputs: e.InputFiles, Why: why}
 	if p.Calls != "" {
 		h.Run = r.o.NewID()
 	}
@@ -171,20 +212,30 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (
 	if p.Failure {
 		h.Env = slices.Concat(h.Env, r.failureEnv)
 	}
+	return h
+}
+
+// hook runs one hook and returns its failure, if any.
+func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry, t turn) (*phased.Failure, error) {
+	h := r.hookOf(p, e, t.why)
 	hctx, cancel := limit(ctx, "hook", string(h.Name), h.Timeout)
 	defer cancel()
 	began := time.Now()
 	r.started = false
-	res, err := r.o.Executor.Exec(hctx, h)
-	if err != nil {
-		res.Exit = internal(err)
-	}
+	res, err := r.exec(hctx, h, t.err)
 	if res.Skipped != "" && err == nil {
 		r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: phased.SkippedNotReadable, Message: res.Skipped})
 		return nil, nil
 	}
 	if !r.started { // it could not be run: it is on record all the same
 		r.Started(h, phased.Process{})
+	}
+	down := err == nil && r.asks(p, e, &res)
+	if res.OK() && err == nil && e.Limited() && r.o.Remember != nil {
+		if err = r.o.Remember(p.Name, e); err != nil {
+			err = fmt.Errorf("%s has ended well, and that cannot be remembered: %w", e.Name, err)
+			res.Exit = internal(err)
+		}
 	}
 	ignored := p.OnFailure == phased.Shell && res.Cause == phased.CauseExit && !res.Ended
 	r.emit(phased.HookFinished{
@@ -196,7 +247,7 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry) (
 	if !p.Failure {
 		r.ran++
 	}
-	if res.OK() {
+	if res.OK() || down {
 		return nil, nil
 	}
 	if !p.Failure {

@@ -149,11 +149,11 @@ func TestALimitIsNoExitOfTheSession(t *testing.T) {
 // TestSkip leaves out what a resumed run has done, and tells so.
 func TestSkip(t *testing.T) {
 	f := &fake{}
-	skip := func(phase string, hook phased.Text) (string, string) {
-		if phase == "a" || phase == "b" && hook == "2" {
-			return phased.SkippedDone, "done in run X"
+	skip := func(phase string, e phased.Entry) (string, string, error) {
+		if phase == "a" || phase == "b" && e.Name == "2" {
+			return phased.SkippedDone, "done in run X", nil
 		}
-		return "", ""
+		return "", "", nil
 	}
 	run, _, err := start(t, t.Context(), planOf("a: 1", "b: 2 3", "c: 4"), f, Options{Skip: skip})
 	if err != nil {

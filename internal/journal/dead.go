@@ -133,7 +133,7 @@ func (s *Store) suspects(newest Newest) (dead, haunted []string, err error) {
 		}
 		sum, err := s.summary(id, &l)
 		_, damaged := errors.AsType[*CorruptError](err)
-		if sum.Status == phased.StatusInterrupted && sum.Ended.IsZero() && (err == nil || damaged) {
+		if open := sum.Status == phased.StatusInterrupted || sum.Status == phased.StatusWaiting; open && sum.Ended.IsZero() && (err == nil || damaged) {
 			dead = append(dead, id)
 		} else if sum.Status != phased.StatusRunning {
 			break
@@ -167,7 +167,12 @@ func (s *Store) seenToEnd(id string) bool {
 		return false
 	}
 	_, kind, _ := bytes.Cut(line, []byte(`,"kind":"`)) // nothing before it can hold that
-	return bytes.HasPrefix(kind, []byte(phased.KindRunFinished+`"`)) || bytes.HasPrefix(kind, []byte(phased.KindRunInterrupted+`"`))
+	for _, k := range []phased.Kind{phased.KindRunFinished, phased.KindRunInterrupted, phased.KindRunWaiting} {
+		if bytes.HasPrefix(kind, []byte(k+`"`)) {
+			return true
+		}
+	}
+	return false
 }
 
 // live reports whether somebody writes the run of a marker.
@@ -250,7 +255,7 @@ func exhaust(r *reader, run *phased.Run) (over bool, damage, err error) {
 				damage = err
 			}
 		}
-		if rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted {
+		if rec.closing() {
 			over = true
 		}
 		if rec.line == nil || damage != nil {
@@ -265,12 +270,24 @@ func exhaust(r *reader, run *phased.Run) (over bool, damage, err error) {
 	}
 }
 
-// interrupt cuts a torn line off and records run.interrupted.
+// waits tells of a dead run whether the reboot that its hook asked for ended it.
+func (s *Store) waits(run phased.Run) *phased.RunWaiting {
+	if s.rebooted == nil {
+		return nil
+	}
+	return s.rebooted(run.ID, func() phased.Run { return run })
+}
+
+// interrupt cuts a torn line off and records run.interrupted, or run.waiting.
 func (s *Store) interrupt(f *os.File, r *reader, run *phased.Run, by string) error {
 	ran, failed := run.Counts()
 	e := phased.Event{Run: run.ID, Seq: r.seq + 1, Time: time.Now().UTC(), Mono: run.Took, Data: phased.RunInterrupted{
 		ClosedBy: by, Failure: run.Failure, Ran: ran, Failed: failed,
 	}}
+	if w := s.waits(*run); w != nil {
+		w.ClosedBy, w.Ran, w.Failed = by, ran, failed
+		e.Data = *w
+	}
 	line, err := appendLine(nil, e)
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func pass(ctx context.Context, r *reader, to taker) bool {
 			to.fail(err)
 			return true
 		}
-		if !more || rec.kind == phased.KindRunFinished || rec.kind == phased.KindRunInterrupted {
+		if !more || rec.closing() {
 			return true
 		}
 	}

@@ -111,6 +111,15 @@ type record struct {
 	full *phased.Event // where the whole had to be decoded anyway
 }
 
+// closing reports whether it is the last event of its run.
+func (r record) closing() bool {
+	switch r.kind {
+	case phased.KindRunFinished, phased.KindRunInterrupted, phased.KindRunWaiting:
+		return true
+	}
+	return false
+}
+
 // event decodes the whole line.
 func (r record) event() (phased.Event, error) {
 	if r.full != nil {

@@ -106,8 +106,15 @@ func (s *Store) summary(id string, l *look) (phased.Summary, error) {
 	sum.Status = phased.StatusRunning
 	if !live {
 		sum.Status = phased.StatusInterrupted
-		if again, _ := l.last(f, &sum); !again && sum.Began.IsZero() {
+		again, _ := l.last(f, &sum)
+		if !again && sum.Began.IsZero() {
 			sum.Began = modTime(f)
+		}
+		if !again && s.rebooted != nil {
+			fold := func() phased.Run { r, _ := s.Run(context.Background(), id); return r }
+			if s.rebooted(id, fold) != nil {
+				sum.Status = phased.StatusWaiting
+			}
 		}
 	}
 	return sum, err
@@ -239,6 +246,12 @@ func summarize(rec record, sum *phased.Summary) bool {
 			sum.Status = phased.StatusFailed
 		}
 		return true
+	case phased.RunWaiting:
+		sum.Status, sum.ExitCode, sum.Ran, sum.Failed = phased.StatusWaiting, d.ExitCode, d.Ran, d.Failed
+		if sum.Ended = e.Time; d.Took > 0 {
+			sum.Took = d.Took
+		}
+		return true
 	case phased.RunInterrupted:
 		sum.Status, sum.Failure = phased.StatusInterrupted, d.Failure
 		sum.Ended, sum.Ran, sum.Failed = e.Time, d.Ran, d.Failed
@@ -268,6 +281,11 @@ func (s *Store) Run(ctx context.Context, id string) (phased.Run, error) {
 	if damage == nil {
 		// It may have ended between the last read and the probe.
 		damage = fold(ctx, r, &run)
+	}
+	if !run.Status.Final() {
+		if w := s.waits(run); w != nil {
+			return run.AsWaiting(*w), damage
+		}
 	}
 	return run.AsInterrupted(), damage
 }

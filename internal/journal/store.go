@@ -27,6 +27,10 @@ type Options struct {
 	Durability string
 	// AnyOwner takes the state directory whoever could have written it.
 	AnyOwner bool
+	// Rebooted tells of a run whose phased died whether a reboot that its hook had
+	// asked for is what ended it: such a run waits, and was not interrupted. It may
+	// fold the run. nil: none does.
+	Rebooted func(id string, fold func() phased.Run) *phased.RunWaiting
 
 	disk disk // nil: the file system
 }
@@ -38,6 +42,7 @@ type Store struct {
 	readOnly bool
 	level    durability
 	anyOwner bool
+	rebooted func(id string, fold func() phased.Run) *phased.RunWaiting
 	group    int // of new run files; -1: as it comes
 	// locked tells whether a writer holds a run file. It is a field so that a
 	// test can let a run end just before.
@@ -95,7 +100,7 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, readOnly: o.ReadOnly, anyOwner: o.AnyOwner, group: -1, locked: locked, disk: o.disk}
+	s := &Store{dir: dir, readOnly: o.ReadOnly, anyOwner: o.AnyOwner, rebooted: o.Rebooted, group: -1, locked: locked, disk: o.disk}
 	if s.disk == nil {
 		s.disk = osDisk{}
 	}

@@ -54,7 +54,7 @@ func (d durability) when(p phased.Payload) int {
 	switch p.(type) {
 	case phased.RunStarted:
 		return soonAndDir
-	case phased.RunFinished, phased.RunInterrupted:
+	case phased.RunFinished, phased.RunInterrupted, phased.RunWaiting:
 		return atOnce
 	case phased.PhaseFinished:
 		if d >= syncPhase {

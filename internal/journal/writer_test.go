@@ -379,6 +379,7 @@ func TestDurability(t *testing.T) {
 		phased.KindHookFinished:   {whenever, whenever, atOnce},
 		phased.KindRunFinished:    {atOnce, atOnce, atOnce},
 		phased.KindRunInterrupted: {atOnce, atOnce, atOnce},
+		phased.KindRunWaiting:     {atOnce, atOnce, atOnce},
 	}
 	for _, p := range phased.Payloads() {
 		got := row{syncRun.when(p), syncPhase.when(p), syncHook.when(p)}

@@ -30,6 +30,13 @@ func Cleaned(p Payload, clean func(string) string) Payload {
 	case SessionEnded:
 		p.Exit.Message = clean(p.Exit.Message)
 		return p
+	case RunWaiting:
+		p.Why, p.Next = clean(p.Why), clean(p.Next)
+		p.Requests = slices.Clone(p.Requests)
+		for i := range p.Requests {
+			p.Requests[i].Hook = c.text(p.Requests[i].Hook)
+		}
+		return p
 	case PhaseStarted:
 		return c.phase(p)
 	case PhaseSkipped:
@@ -48,7 +55,7 @@ type cleaning struct {
 func (c cleaning) hook(p Payload) Payload {
 	switch p := p.(type) {
 	case HookStarted:
-		p.Hook, p.Path, p.Args = c.text(p.Hook), c.text(p.Path), c.texts(p.Args)
+		p.Hook, p.Path, p.Args, p.Why = c.text(p.Hook), c.text(p.Path), c.texts(p.Args), c.clean(p.Why)
 		return p
 	case HookOutput:
 		p.Hook = c.text(p.Hook)

@@ -21,6 +21,8 @@ func appendHookStarted(b []byte, d HookStarted) []byte {
 		b = strconv.AppendUint(b, d.PidStart, 10)
 	}
 	b = appendTimeout(b, d.Timeout)
+	b = appendField(b, "why", d.Why)
+	b = appendInputs(b, d.Inputs)
 	b = appendDescriptors(b, "files", d.Files)
 	b = appendField(b, "run", d.Run)
 	return append(b, '}')
@@ -81,6 +83,23 @@ func appendTimeout(b []byte, d Duration) []byte {
 		return b
 	}
 	return appendField(b, "timeout", d.String())
+}
+
+func appendInputs(b []byte, list []Input) []byte {
+	if len(list) == 0 {
+		return b
+	}
+	b = append(b, `,"inputs":[`...)
+	for i, in := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"path":`...)
+		b = in.Path.appendJSON(b)
+		b = appendField(b, "digest", in.Digest)
+		b = append(b, '}')
+	}
+	return append(b, ']')
 }
 
 func appendDescriptors(b []byte, name string, list []Descriptor) []byte {

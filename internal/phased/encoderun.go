@@ -127,6 +127,12 @@ func appendEntry(b []byte, e *Entry) ([]byte, error) {
 		b = appendTexts(b, e.Args)
 	}
 	b = appendField(b, "plugin", e.Plugin)
+	b = appendField(b, "frequency", string(e.Frequency))
+	b = appendField(b, "leak", string(e.Leak))
+	if len(e.Inputs) > 0 {
+		b = append(b, `,"inputs":`...)
+		b = appendTexts(b, e.Inputs)
+	}
 	return append(b, '}'), nil
 }
 

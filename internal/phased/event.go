@@ -21,6 +21,7 @@ const (
 	KindRunWarning     Kind = "run.warning"
 	KindRunFinished    Kind = "run.finished"
 	KindRunInterrupted Kind = "run.interrupted"
+	KindRunWaiting     Kind = "run.waiting"
 	KindPhaseStarted   Kind = "phase.started"
 	KindPhaseFinished  Kind = "phase.finished"
 	KindHookStarted    Kind = "hook.started"
@@ -82,6 +83,7 @@ func Payloads() []Payload {
 		RunWarning{},
 		RunFinished{},
 		RunInterrupted{},
+		RunWaiting{},
 	}
 }
 
@@ -147,6 +149,8 @@ type HookStarted struct {
 	Pid      int          `json:"pid" doc:"process id"`
 	PidStart uint64       `json:"pid_start,omitempty" doc:"its start time, in clock ticks since boot"`
 	Timeout  Duration     `json:"timeout,omitempty" doc:"time limit in force"`
+	Why      string       `json:"why,omitempty" doc:"why it runs in a run that resumes another"`
+	Inputs   []Input      `json:"inputs,omitempty" doc:"files that it says it depends on, as they were before it started"`
 	Files    []Descriptor `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output starts"`
 	Run      string       `json:"run,omitempty" doc:"id of the run that this hook is: a lifecycle that is called by another"`
 }
@@ -197,7 +201,7 @@ type HookFinished struct {
 // PhaseFinished tells how a phase ended.
 type PhaseFinished struct {
 	Phase  string        `json:"phase" doc:"phase"`
-	Status Status        `json:"status" doc:"succeeded, failed, timed-out or stopped"`
+	Status Status        `json:"status" doc:"succeeded, failed, timed-out, stopped or waiting-reboot (it ended before its last hook)"`
 	Took   time.Duration `json:"took_ns" doc:"wall-clock time, in nanoseconds"`
 }
 
@@ -352,6 +356,8 @@ func decodePayload(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[RunFinished](raw)
 	case KindRunInterrupted:
 		return decode[RunInterrupted](raw)
+	case KindRunWaiting:
+		return decode[RunWaiting](raw)
 	case KindPhaseStarted:
 		return decode[PhaseStarted](raw)
 	case KindPhaseFinished:

@@ -20,6 +20,7 @@ const (
 	CauseCannotRun Cause = "cannot-run" // could not be started: vanished, no x bit, bad interpreter
 	CauseList      Cause = "list"       // the phase could not be listed, or is not what was planned
 	CauseTrust     Cause = "refused"    // not run: somebody else could have written it
+	CauseReboot    Cause = "reboot"     // a reboot that was asked for could not be waited for: one too many, or the run had failed
 	CauseInternal  Cause = "internal"   // phased itself could not go on (disk, executor)
 )
 

@@ -42,6 +42,18 @@ type Entry struct {
 	Timeout Duration  `json:"timeout,omitempty" doc:"time limit of this hook"`
 	Args    []Text    `json:"args,omitempty" doc:"arguments that it is sourced with"`
 	Plugin  string    `json:"plugin,omitempty" doc:"plugin that it belongs to"`
+	// What the header of the hook and the settings say of it.
+	Frequency Frequency  `json:"frequency,omitempty" doc:"once, once-per-boot or once-per-content; absent: it runs in every run"`
+	Leak      LeakPolicy `json:"leak,omitempty" doc:"what becomes of processes that it leaves behind: kill or fail; absent: keep"`
+	Inputs    []Text     `json:"inputs,omitempty" doc:"patterns of the files that it depends on"`
+	// InputFiles are the files that Inputs name, as they are when the plan is
+	// made; only where that was asked for.
+	InputFiles []Input `json:"-"`
+	// Options are those that the header or a rule of the settings gave. They do
+	// not go into events.
+	Options []Origin `json:"-"`
+	// Faults are mistakes in the header. An entry of a plan that is run has none.
+	Faults []HeaderFault `json:"-"`
 	// File is what the digest was made of. It stays in the process.
 	File FileID `json:"-"`
 }
@@ -120,6 +132,10 @@ type Phase struct {
 	Names string `json:"names,omitempty" doc:"name filter (RE2, not anchored) in place of ^[0-9A-Za-z_-]+$"`
 	// Optional says that the phase is passed over where no root has the directory.
 	Optional bool `json:"optional,omitempty" doc:"a missing directory is no error"`
+	// Leak is the policy for hooks that have none of their own; "" stands for keep.
+	Leak LeakPolicy `json:"leak,omitempty" doc:"what becomes of processes that hooks leave behind: keep, kill or fail"`
+	// Rules give single hooks options; of several that fit, the last one counts.
+	Rules []HookRule `json:"rules,omitempty" doc:"options of single hooks, by pattern of their names"`
 	// Failure marks the phase that runs when another has failed.
 	Failure bool `json:"failure,omitempty" doc:"this is the failure phase"`
 
@@ -237,6 +253,7 @@ type Plan struct {
 	Grace        Duration       `json:"grace,omitempty"`         // between TERM and KILL
 	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
 	Pinned       bool           `json:"pinned,omitempty"`
+	RebootExits  []RebootExit   `json:"reboot_exits,omitempty"` // statuses by which hooks ask for a reboot
 	Surroundings Surroundings   `json:"surroundings"`
 	Session      *Session       `json:"session,omitempty"` // nil: nothing is sourced
 	// Digest is the sha256 of what the plan will do: everything above but where
@@ -274,6 +291,9 @@ type Hook struct {
 	Args    []Text // without argv[0]
 	Env     []Text // added to the surroundings, NAME=value
 	Timeout Duration
+	Leak    LeakPolicy // never ""
+	Inputs  []Input    // files that it depends on, as they are before it starts
+	Why     string     // why it runs, where that is not matter of course
 	// Plugin is the plugin that a sourced hook belongs to; "": none.
 	Plugin string
 	// Run is the id that the run which this hook is gets: see Phase.Calls.

@@ -6,9 +6,13 @@ import "time"
 //
 //	running ──► failing ──► failed | timed-out | stopped
 //	   └──────────────────► succeeded
-//	running, failing ─────► interrupted   (phased died; closed by the next writer)
+//	running ──────────────► waiting-reboot   (a hook asked for it)
+//	running, failing ─────► interrupted      (phased died; closed by the next writer)
+//	running ──────────────► waiting-reboot   (phased died by the reboot that the
+//	                                         running hook asked for; closed likewise)
 //
-// The statuses right of the last arrow are final: nothing leaves them.
+// The statuses right of the last arrow are final: nothing leaves them. What goes
+// on after the boot is a run of its own, which resumes the one that waits.
 type Status string
 
 // The statuses.
@@ -20,13 +24,14 @@ const (
 	StatusTimedOut    Status = "timed-out"   // a time limit ended it
 	StatusStopped     Status = "stopped"     // somebody told phased to stop
 	StatusInterrupted Status = "interrupted" // phased died
-	StatusSkipped     Status = "skipped"     // of a phase or hook: it was not run
+	StatusWaiting     Status = "waiting-reboot"
+	StatusSkipped     Status = "skipped" // of a phase or hook: it was not run
 )
 
 // Final reports whether nothing can follow the status.
 func (s Status) Final() bool {
 	switch s {
-	case StatusSucceeded, StatusFailed, StatusTimedOut, StatusStopped, StatusInterrupted, StatusSkipped:
+	case StatusSucceeded, StatusFailed, StatusTimedOut, StatusStopped, StatusInterrupted, StatusWaiting, StatusSkipped:
 		return true
 	}
 	return false
@@ -60,6 +65,8 @@ type Run struct {
 	ExitCode int           `json:"exit_code"`
 	Warnings []string      `json:"warnings,omitempty"`
 	ClosedBy string        `json:"closed_by,omitempty"` // who closed it as interrupted
+	// Waiting is set where it waits for a reboot.
+	Waiting *RunWaiting `json:"waiting,omitempty"`
 	// Session is the bash that hooks are sourced into; nil: there is none.
 	Session      *SessionStarted `json:"session,omitempty"`
 	SessionEnded *Exit           `json:"session_ended,omitempty"`
@@ -142,6 +149,8 @@ func (r *Run) Apply(e Event) bool {
 			r.Failure = d.Failure
 		}
 		r.interrupt()
+	case RunWaiting:
+		r.wait(d, e.Time)
 	case PhaseStarted:
 		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: d, Status: StatusRunning, Began: e.Time})
 	case PhaseFinished:
@@ -199,6 +208,23 @@ func (r *Run) applySession(e Event) {
 			h.Changes += len(d.Changes)
 		}
 	}
+}
+
+// wait ends the run: it waits for a reboot.
+func (r *Run) wait(d RunWaiting, at time.Time) {
+	r.Ended, r.Status, r.Waiting, r.ClosedBy, r.ExitCode = at, StatusWaiting, &d, d.ClosedBy, d.ExitCode
+	if d.Took > 0 {
+		r.Took = d.Took
+	}
+	r.interrupt()
+}
+
+// AsWaiting returns the run as readers show it when its phased died by the reboot
+// that its hook had asked for, and nobody has closed it yet.
+func (r Run) AsWaiting(d RunWaiting) Run {
+	r = r.AsInterrupted()
+	r.Status, r.Waiting = StatusWaiting, &d
+	return r
 }
 
 // interrupt marks what was still going on as interrupted.
@@ -279,7 +305,7 @@ func (r *Run) Counts() (ran, failed int) {
 // Closing reports whether an event is the last one of its run.
 func (e Event) Closing() bool {
 	switch e.Data.(type) {
-	case RunFinished, RunInterrupted:
+	case RunFinished, RunInterrupted, RunWaiting:
 		return true
 	}
 	return false

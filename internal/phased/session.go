@@ -27,7 +27,7 @@ type HookSkipped struct {
 	Phase   string `json:"phase" doc:"phase"`
 	Hook    Text   `json:"hook" doc:"hook"`
 	Path    Text   `json:"path,omitempty" doc:"its path"`
-	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--hook), or not-readable (when its turn came)"`
+	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--hook), not-readable (when its turn came), or once, once-per-boot, once-per-content (how often it runs)"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`
 }
 
@@ -36,6 +36,10 @@ const (
 	SkippedDone        = "done"
 	SkippedNotAsked    = "not-asked"
 	SkippedNotReadable = "not-readable"
+	// By the frequency of the hook.
+	SkippedOnce           = "once"
+	SkippedOncePerBoot    = "once-per-boot"
+	SkippedOncePerContent = "once-per-content"
 )
 
 // HookWarning tells of something about a hook that surprises, and that changes

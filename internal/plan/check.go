@@ -36,6 +36,7 @@ const (
 	CodeWritable                 Code = "writable"                   // others can write the file or its directory
 	CodeOwner                    Code = "owner"                      // it belongs to somebody else
 	CodeUntrusted                Code = "untrusted"                  // somebody else could have written it, or what leads to it
+	CodeHeader                   Code = "header"                     // a mistake in its header
 
 	// Of sourced hooks.
 

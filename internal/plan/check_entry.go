@@ -19,11 +19,19 @@ const maxRead = 1 << 20
 func (c *checker) entry(ph phased.PlannedPhase, e, winner phased.Entry) []Finding {
 	f := &finder{phase: ph.Name, file: e.Path}
 	if e.Verdict == phased.VerdictRun {
+		headerFindings(f, e)
 		c.hook(f, e)
 		return f.sorted()
 	}
 	skipped(f, e, winner)
 	return f.sorted()
+}
+
+// headerFindings tells the mistakes in the header of a hook.
+func headerFindings(f *finder, e phased.Entry) {
+	for _, h := range e.Faults {
+		f.add(CodeHeader, SeverityError, h.Line, h.Message, "write `# phased: key=value`, with the keys "+strings.Join(headerKeys(), ", "))
+	}
 }
 
 // hook checks an entry that runs.

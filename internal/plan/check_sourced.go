@@ -87,6 +87,7 @@ func (c *checker) localrc(ph phased.PlannedPhase, e phased.Entry) []Finding {
 func (c *checker) sourced(ph phased.PlannedPhase, s *sourcedFile) []Finding {
 	f := &finder{phase: ph.Name, file: s.entry.Path}
 	e := s.entry
+	headerFindings(f, e)
 	var st unix.Stat_t
 	if unix.Stat(string(e.Path), &st) != nil {
 		if len(ph.Files) > 0 {

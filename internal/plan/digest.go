@@ -13,12 +13,17 @@ import (
 // words it was made. Values go with their lengths, so that none can pass for two.
 func digest(p phased.Plan) string {
 	w := &writer{h: sha256.New()}
-	w.text("phased plan 2", p.Lifecycle, string(p.Base))
+	w.text("phased plan 3", p.Lifecycle, string(p.Base))
 	w.texts(p.Roots)
 	w.number(int64(p.Timeout), int64(p.Grace), int64(p.FailureLimit), boolean(p.Pinned))
 	w.texts(p.Surroundings.Env)
 	w.text(string(p.Surroundings.Dir), p.Surroundings.Stdin)
 	w.number(int64(p.Surroundings.Umask), int64(len(p.Phases)))
+	w.number(int64(len(p.RebootExits)))
+	for _, r := range p.RebootExits {
+		w.number(int64(r.Status), boolean(r.Same))
+		w.text(string(r.When))
+	}
 	for _, ph := range p.Phases {
 		w.phase(ph)
 	}
@@ -44,9 +49,12 @@ func (w *writer) phase(p phased.PlannedPhase) {
 	w.text(p.Glob, string(p.Scope), p.Calls, p.Plugins)
 	w.texts(p.Files)
 	w.texts(p.Args)
+	w.text(string(p.Leak))
 	w.number(boolean(p.Localrc), int64(len(p.Entries)))
 	for _, e := range p.Entries {
 		w.text(string(e.Name), string(e.Path), string(e.Root), string(e.Verdict), e.Mode, e.Digest, e.Plugin)
+		w.text(string(e.Frequency), string(e.Leak))
+		w.texts(e.Inputs)
 		w.texts(e.Args)
 		w.number(int64(e.Timeout))
 	}

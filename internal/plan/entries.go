@@ -32,6 +32,10 @@ type lister struct {
 	winners map[string]winner
 	hash    hash.Hash
 	buffer  []byte
+	header  Header // of the file that was read last
+	faults  []phased.HeaderFault
+	// headless reads no headers: stack, unstack and clean are as their originals.
+	headless bool
 }
 
 // winner is the entry of the highest root that has the name.
@@ -189,10 +193,12 @@ func (l *lister) digest(e *phased.Entry, f found, dir int, name string) {
 	id := phased.FileID{Dev: f.stat.Dev, Ino: f.stat.Ino, Mtime: f.stat.Mtim.Nano(), Ctime: f.stat.Ctim.Nano()}
 	if k, ok := l.known[e.Path]; ok && k.File == id && k.Size == e.Size {
 		e.Digest, e.File = k.Digest, id
+		e.Frequency, e.Leak, e.Inputs, e.Options, e.Faults = k.Frequency, k.Leak, k.Inputs, k.Options, k.Faults
 		return
 	}
 	now := time.Now()
 	sum, n, err := l.sum(dir, name)
+	l.options(e, l.header, l.faults)
 	if err != nil {
 		e.Detail = strings.TrimPrefix(e.Detail+"; its content cannot be read: "+err.Error(), "; ")
 		return
@@ -203,7 +209,9 @@ func (l *lister) digest(e *phased.Entry, f found, dir int, name string) {
 	}
 }
 
+// sum reads a file: its sha256 and its size, and its header on the way.
 func (l *lister) sum(dir int, name string) (string, int64, error) {
+	l.header, l.faults = Header{}, nil
 	var fd int
 	err := ignoringEINTR(func() (err error) {
 		fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
@@ -226,6 +234,9 @@ func (l *lister) sum(dir int, name string) (string, int64, error) {
 		}
 		if n <= 0 {
 			break
+		}
+		if total == 0 && !l.headless {
+			l.header, l.faults = ParseHeader(l.buffer[:n])
 		}
 		l.hash.Write(l.buffer[:n])
 		total += int64(n)

@@ -48,11 +48,7 @@ func Explain(p phased.Plan, name string) ([]Explanation, error) {
 			continue
 		}
 		if x, found := explain(ph, want); found {
-			for _, o := range p.Origins {
-				if o.Phase == "" || o.Phase == ph.Name {
-					x.Options = append(x.Options, o)
-				}
-			}
+			x.Options = optionsFor(p, ph, want)
 			all = append(all, x)
 		}
 	}
@@ -60,6 +56,23 @@ func Explain(p phased.Plan, name string) ([]Explanation, error) {
 		return nil, notFound(p, name)
 	}
 	return all, nil
+}
+
+// optionsFor returns the options in force for an entry: those of the run and of
+// its phase, but where its header or a rule gives its own.
+func optionsFor(p phased.Plan, ph phased.PlannedPhase, name string) []phased.Origin {
+	own := []phased.Origin{}
+	if i := slices.IndexFunc(ph.Entries, func(e phased.Entry) bool { return string(e.Name) == name }); i >= 0 {
+		own = append(own, ph.Entries[i].Options...)
+	}
+	all := []phased.Origin{}
+	for _, o := range p.Origins {
+		is := func(e phased.Origin) bool { return e.Option == o.Option }
+		if (o.Phase == "" || o.Phase == ph.Name) && (o.Phase == "" || !slices.ContainsFunc(own, is)) {
+			all = append(all, o)
+		}
+	}
+	return append(all, own...)
 }
 
 // sourcedPlaces returns where an entry of a sourced phase lies: there is one

@@ -14,7 +14,8 @@ import (
 )
 
 // List lists the phase again, as it is now. Digests are taken over where
-// device, inode, size and times of a file agree. Its error is an Errors.
+// device, inode, size and times of a file agree. Its error is an Errors, or a
+// *phased.ExitError where the header of a hook has a mistake by now.
 func List(p phased.PlannedPhase) (phased.PlannedPhase, error) {
 	known := make(map[phased.Text]phased.Entry, len(p.Entries))
 	for _, e := range p.Entries {
@@ -26,6 +27,9 @@ func List(p phased.PlannedPhase) (phased.PlannedPhase, error) {
 	now, err := list(p.Phase, roots, known)
 	if err != nil {
 		return now, err
+	}
+	if errs := headerErrors(now.Entries); len(errs) > 0 {
+		return now, &phased.ExitError{Exit: phased.Exit{Cause: phased.CauseList, Status: 2, Message: errs.Error()}}
 	}
 	if now.Missing && len(roots) > 0 {
 		// The whole base may have gone since the plan was made.

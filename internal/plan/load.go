@@ -32,6 +32,9 @@ func Load(o Options) (phased.Plan, error) {
 		FailureLimit: c.limit("", "failure-timeout",
 			source{o.FailureTimeout, "--failure-timeout", ""}, source{&c.s.FailureTimeout, "", "failure-timeout"}),
 	}
+	if p.RebootExits = c.own.RebootExits; p.RebootExits != nil {
+		c.origin("", "reboot-exit", rebootExitsText(p.RebootExits), c.key("reboot-exit"), "")
+	}
 	p.Surroundings, err = c.surroundings()
 	errs = errs.with(err)
 	p.Base = phased.Text(c.life.Phases[0].Dir)
@@ -42,6 +45,14 @@ func Load(o Options) (phased.Plan, error) {
 		p.Session = c.session(&p)
 	}
 	errs = errs.with(c.list(&p, rootErr != nil))
+	if !o.Faulty {
+		for _, ph := range allPhases(p) {
+			errs = append(errs, headerErrors(ph.Entries)...)
+		}
+	}
+	if o.Inputs && len(errs) == 0 {
+		errs = errs.with(digestInputs(&p))
+	}
 	if len(errs) > 0 {
 		return phased.Plan{}, errs
 	}
@@ -151,4 +162,15 @@ func reason(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+func rebootExitsText(all []phased.RebootExit) string {
+	words := make([]string, len(all))
+	for i, r := range all {
+		words[i] = fmt.Sprintf("%d: %s", r.Status, r.When)
+		if r.Same {
+			words[i] += ", the same hook again"
+		}
+	}
+	return strings.Join(words, "; ")
 }

@@ -89,8 +89,25 @@ func (c *setting) phase(w written) phased.Phase {
 	if p.Names = pick("names", w.Names, c.own.Names, defaultNames); p.Names == defaultNames {
 		p.Names = "" // the same, and faster
 	}
+	p.Leak = phased.LeakPolicy(pick("leak", string(w.Leak), string(c.own.Leak), string(phased.LeakKeep)))
+	if p.Leak == phased.LeakKeep {
+		p.Leak = ""
+	}
+	p.Rules = c.rules()
 	c.limits(&p, w)
 	return p
+}
+
+// rules returns the options of single hooks that the settings give.
+func (c *setting) rules() []phased.HookRule {
+	var rules []phased.HookRule
+	for _, h := range c.own.Hooks {
+		r := phased.HookRule{Pattern: h.Pattern, Leak: h.Leak, Frequency: h.Frequency}
+		key := c.key("hooks." + h.Pattern)
+		r.LeakFrom, r.FreqFrom = c.from("", key+".leak", ""), c.from("", key+".frequency", "")
+		rules = append(rules, r)
+	}
+	return rules
 }
 
 // pick returns the phase's own value of an option, the lifecycle's or the default,

@@ -29,6 +29,11 @@ type Options struct {
 	Conf    string
 	Localrc phased.Text
 	Plugins []phased.Plugin
+	// Faulty makes a plan also where headers of hooks have mistakes, for Check;
+	// otherwise they are errors.
+	Faulty bool
+	// Inputs digests the files that hooks say they depend on, for Resume.
+	Inputs bool
 	// Bash is the shell that is asked for the order of names where a locale
 	// decides it; "" stands for that of /bin or /usr/bin.
 	Bash string

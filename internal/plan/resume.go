@@ -14,6 +14,10 @@ type ResumeOptions struct {
 	Force bool // go on also where what is done has changed since
 }
 
+// Skip tells of a phase (an entry without a name) and of a hook whether it is
+// not run: the form of engine.Options.Skip.
+type Skip = func(phase string, e phased.Entry) (reason, message string, err error)
+
 // Decision is where a run goes on, and what it passes over until then.
 type Decision struct {
 	Phase string      // where it goes on
@@ -40,15 +44,16 @@ func (d Decision) Where() string {
 
 // Skip tells of a phase (hook "") and of a hook whether it is passed over: the
 // form of engine.Options.Skip.
-func (d Decision) Skip(phase string, hook phased.Text) (reason, message string) {
+func (d Decision) Skip(phase string, e phased.Entry) (reason, message string, err error) {
+	hook := e.Name
 	message = "done in run " + d.run
 	switch {
 	case hook == "" && slices.Contains(d.Phases, phase):
-		return phased.SkippedDone, message
+		return phased.SkippedDone, message, nil
 	case hook != "" && phase == d.Phase && slices.Contains(d.Hooks, hook):
-		return phased.SkippedDone, message
+		return phased.SkippedDone, message, nil
 	}
-	return "", ""
+	return "", "", nil
 }
 
 // Lines tells people what the decision is.
@@ -90,6 +95,12 @@ func Resume(p phased.Plan, r phased.Run, o ResumeOptions) (Decision, error) {
 	if d.Phase == "" {
 		return d, Errors{{Message: fmt.Sprintf("run %s cannot be resumed: all of its phases are done; start it anew", r.ID)}}
 	}
+	return d.checked(p, r, byName, o)
+}
+
+// checked refuses a decision where what is done is not what the plan has, unless
+// that is forced.
+func (d Decision) checked(p phased.Plan, r phased.Run, byName map[string]phased.PhaseRun, o ResumeOptions) (Decision, error) {
 	var changed Errors
 	changed = append(changed, goneFrom(p, r, d)...)
 	for _, pp := range p.Phases {
@@ -243,6 +254,8 @@ func (d *Decision) changes(pp phased.PlannedPhase, ran phased.PhaseRun, done boo
 			say(e.Path, "is done in %s, and has changed since (%s then, %s now)", pp.Name, contentWord(e.Digest), contentWord(now[at].Digest))
 		case !slices.Equal(now[at].Args, e.Args):
 			say(e.Path, "was sourced in %s with %q, and would now be with %q", pp.Name, joined(e.Args, " "), joined(now[at].Args, " "))
+		case len(e.Inputs) > 0 && InputsChanged(inputsThen(ran, e.Name), now[at].InputFiles) != "":
+			say(e.Path, "is done in %s, and its inputs have changed since: %s", pp.Name, InputsChanged(inputsThen(ran, e.Name), now[at].InputFiles))
 		}
 		place = max(place, at)
 	}
@@ -263,6 +276,16 @@ func (d *Decision) path(pp phased.PlannedPhase) phased.Text {
 		}
 	}
 	return ""
+}
+
+// inputsThen returns the files that a hook depended on when it was last started.
+func inputsThen(ran phased.PhaseRun, name phased.Text) []phased.Input {
+	for _, h := range slices.Backward(ran.Hooks) {
+		if h.Hook == name {
+			return h.Inputs
+		}
+	}
+	return nil
 }
 
 // skippedThen reports whether the run passed over a hook because it could not be
@@ -324,7 +347,7 @@ func joinedPhase(earlier, later phased.PhaseRun) phased.PhaseRun {
 // Only returns what tells the engine to run one phase alone, or one hook of it:
 // the form of engine.Options.Skip. Its error, an Errors, names those that there
 // are.
-func Only(p phased.Plan, phase string, hook phased.Text) (skip func(phase string, hook phased.Text) (reason, message string), err error) {
+func Only(p phased.Plan, phase string, hook phased.Text) (skip Skip, err error) {
 	var names []string
 	var found *phased.PlannedPhase
 	for i := range p.Phases {
@@ -346,11 +369,11 @@ func Only(p phased.Plan, phase string, hook phased.Text) (skip func(phase string
 		}
 	}
 	message := "only " + Decision{Phase: phase, Hook: hook}.Where() + " was asked for"
-	return func(ph string, h phased.Text) (string, string) {
-		if ph != phase || h != "" && hook != "" && h != hook {
-			return phased.SkippedNotAsked, message
+	return func(ph string, e phased.Entry) (string, string, error) {
+		if ph != phase || e.Name != "" && hook != "" && e.Name != hook {
+			return phased.SkippedNotAsked, message, nil
 		}
-		return "", ""
+		return "", "", nil
 	}, nil
 }
 

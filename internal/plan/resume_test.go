@@ -77,15 +77,15 @@ func story(t *testing.T, p phased.Plan, lines ...string) phased.Run {
 }
 
 // decision is what the engine would do of a plan: what is skipped, and what runs.
-func decision(p phased.Plan, skip func(string, phased.Text) (string, string)) string {
+func decision(p phased.Plan, skip Skip) string {
 	var all []string
 	for _, ph := range p.Phases {
-		if reason, _ := skip(ph.Name, ""); reason != "" {
+		if reason, _, _ := skip(ph.Name, phased.Entry{}); reason != "" {
 			all = append(all, ph.Name+" "+reason)
 			continue
 		}
 		for _, h := range ph.Hooks() {
-			reason, _ := skip(ph.Name, h.Name)
+			reason, _, _ := skip(ph.Name, h)
 			if reason == "" {
 				reason = "RUN"
 			}
@@ -247,7 +247,7 @@ func TestResumeChanged(t *testing.T) {
 				t.Errorf("that the failed hook was mended is told: %v; %q", told, d.Lines())
 			}
 			for _, h := range []phased.Text{"10-a.sh", "20-b.sh"} {
-				if reason, _ := d.Skip("pre-install", h); reason != phased.SkippedDone && name != "a done hook is gone" {
+				if reason, _, _ := d.Skip("pre-install", phased.Entry{Name: h}); reason != phased.SkippedDone && name != "a done hook is gone" {
 					t.Errorf("%s is done, and would be sourced again", h)
 				}
 			}
@@ -349,7 +349,7 @@ func TestOnly(t *testing.T) {
 	if got := decision(p, skip); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if _, message := skip("extra", ""); message != "only install/20-b.sh was asked for" {
+	if _, message, _ := skip("extra", phased.Entry{}); message != "only install/20-b.sh was asked for" {
 		t.Errorf("message %q", message)
 	}
 	for _, c := range [][3]string{

@@ -99,6 +99,8 @@ func (l *Live) Event(e phased.Event) {
 		l.talk(yellow, "warning: "+Safe(d.Message, false))
 	case phased.RunFinished:
 		l.runFinished(d)
+	case phased.RunWaiting:
+		l.runWaiting(d)
 	case phased.RunInterrupted:
 		l.line("")
 		l.line(l.paint(yellow, "interrupted") + ": its phased died; closed by " + d.ClosedBy)

@@ -151,6 +151,26 @@ func (l *Live) runFinished(d phased.RunFinished) {
 	l.out.next(next)
 }
 
+// runWaiting ends a run that waits for a reboot.
+func (l *Live) runWaiting(d phased.RunWaiting) {
+	l.endAll()
+	l.line("")
+	l.out.waiting(d)
+	l.line("  after " + Took(d.Took) + ": " + tally(d.Ran, d.Failed, l.run.Start.Hooks) + fmt.Sprintf("; phased exits %d", d.ExitCode))
+	l.out.next([][2]string{
+		{l.Command("resume", "--after-reboot"), "go on, once the host was rebooted"},
+		{l.Command("show", l.id(l.run.ID)), "what happened"},
+	})
+}
+
+// waiting prints what a run waits for, and where it goes on.
+func (p *printer) waiting(d phased.RunWaiting) {
+	p.line(p.paint(yellow, headline(phased.StatusWaiting)) + "  " + Safe(d.Why, false))
+	if d.Next != "" {
+		p.line("  goes on at " + p.paint(bold, Safe(d.Next, false)))
+	}
+}
+
 // failure prints the headline of a failure.
 func (p *printer) failure(f phased.Failure, s phased.Status) {
 	what := ""
@@ -168,6 +188,8 @@ func headline(s phased.Status) string {
 		return "STOPPED"
 	case phased.StatusInterrupted:
 		return "INTERRUPTED"
+	case phased.StatusWaiting:
+		return "WAITING FOR A REBOOT"
 	}
 	return "FAILED"
 }

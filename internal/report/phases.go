@@ -53,7 +53,7 @@ func (p *printer) phase(ph phased.PhaseRun, all bool) {
 	case len(ph.Hooks) == 0 && len(notRun(ph)) == 0:
 		title += p.paint(dim, "  nothing to run")
 	}
-	if len(ph.Hooks) > 0 && ph.Status.Final() && ph.Status != phased.StatusInterrupted {
+	if len(ph.Hooks) > 0 && ph.Status.Final() && ph.Status != phased.StatusInterrupted && ph.Status != phased.StatusWaiting {
 		title = p.right(title, p.paint(dim, p.took(ph.Took)))
 	}
 	p.line(title)

@@ -71,6 +71,8 @@ func (p *Plain) Event(e phased.Event) {
 		p.talk("warning: " + Safe(d.Message, false))
 	case phased.RunFinished:
 		p.runFinished(d)
+	case phased.RunWaiting:
+		p.runWaiting(d)
 	case phased.RunInterrupted:
 		p.out.printf("run %s interrupted: closed by %s\n", p.run.ID, d.ClosedBy)
 	default:
@@ -214,6 +216,21 @@ func (p *Plain) runFinished(d phased.RunFinished) {
 	if d.Failure != nil && d.Failure.Hook != "" && p.run.Start.Output != "inherited" {
 		p.out.printf("next: %s\n", p.Command("logs", p.run.ID, d.Failure.Phase+"/"+string(d.Failure.Hook)))
 	}
+}
+
+// runWaiting ends a run that waits for a reboot.
+func (p *Plain) runWaiting(d phased.RunWaiting) {
+	for _, key := range slices.Sorted(maps.Keys(p.open)) {
+		p.endOutput(key)
+	}
+	where := ""
+	if d.Next != "" {
+		where = ", and goes on at " + Safe(d.Next, false)
+	}
+	p.out.printf("run %s waits for a reboot after %s: %s%s; %s; phased exits %d\n", p.run.ID, Seconds(d.Took), Safe(d.Why, false), where,
+		tally(d.Ran, d.Failed, p.run.Start.Hooks), d.ExitCode)
+	p.out.printf("next: %s\n", p.Command("resume", "--after-reboot"))
+	p.out.printf("next: %s\n", p.Command("show", p.run.ID))
 }
 
 // Tick tells of a hook that has been quiet for a minute; call it about once a

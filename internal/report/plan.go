@@ -156,6 +156,16 @@ func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []p
 	if e.Timeout > 0 && e.Timeout != ph.HookTimeout {
 		words = append(words, "at most "+e.Timeout.String())
 	}
+	if e.Limited() {
+		frequency := string(e.Frequency)
+		if e.Detail != "" { // which tells whether it would be skipped
+			frequency = Safe(e.Detail, false)
+		}
+		words = append(words, frequency)
+	}
+	if e.Leak != "" {
+		words = append(words, "leak: "+string(e.Leak))
+	}
 	return strings.Join(words, ", ")
 }
 

@@ -256,6 +256,11 @@ func (p *printer) afterNext(r phased.Run) [][2]string {
 
 // resumable reports whether `phased resume` can be asked for the run.
 func resumable(r phased.Run) bool {
-	return r.Session != nil && r.Status.Final() && r.Status != phased.StatusSucceeded && r.Start.Parent == "" &&
-		(r.Start.Personality == "" || r.Start.Personality == r.Start.Lifecycle)
+	if !r.Status.Final() || r.Status == phased.StatusSucceeded || r.Start.Parent != "" {
+		return false
+	}
+	if r.Session == nil { // hooks that are processes, recorded as native verbs do
+		return r.Start.Personality == "" && r.Start.Output == "captured" && len(r.Phases) > 0
+	}
+	return r.Start.Personality == "" || r.Start.Personality == r.Start.Lifecycle
 }

@@ -59,6 +59,10 @@ func (p *printer) headline(st Story) {
 	r := st.Run
 	phase, hook, found := Subject(r)
 	switch {
+	case r.Waiting != nil:
+		p.waiting(*r.Waiting)
+		p.line("")
+		return
 	case r.Failure != nil && r.Status != phased.StatusInterrupted:
 		p.failed(st, everything())
 	case r.Status == phased.StatusInterrupted:
@@ -220,6 +224,9 @@ func (p *printer) showNext(st Story) {
 	r := st.Run
 	id := p.id(r.ID)
 	next := p.sessionNext(st)
+	if r.Waiting != nil {
+		next = [][2]string{{p.Command("resume", "--after-reboot"), "go on, once the host was rebooted"}}
+	}
 	if phase, hook, ok := Subject(r); ok && r.Start.Output != "inherited" {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}

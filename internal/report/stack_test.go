@@ -360,7 +360,7 @@ func TestNoResumeIsNotSuggested(t *testing.T) {
 		no   bool
 		want bool
 	}{
-		"failed": {stackFailure(), false, true}, "nothing kept": {stackFailure(), true, false}, "not a session": {failure(), false, false},
+		"failed": {stackFailure(), false, true}, "nothing kept": {stackFailure(), true, false}, "processes": {failure(), false, true},
 		"succeeded": {stackResumed(), false, false}, "inside another": {child, false, false}, "in another shell": {shell, false, false},
 	} {
 		var b bytes.Buffer

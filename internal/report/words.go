@@ -19,7 +19,7 @@ func ExitText(e phased.Exit) string {
 		return "killed by " + phased.SignalName(syscall.Signal(e.Signal))
 	case phased.CauseCannotRun:
 		return withMessage("cannot be run", e.Message)
-	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseTrust, phased.CauseInternal:
+	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
 		if e.Message != "" {
 			return Safe(strings.ReplaceAll(e.Message, "\n", "; "), false)
 		}
@@ -51,7 +51,7 @@ func statusColour(s phased.Status) string {
 		return alarm
 	case phased.StatusFailing:
 		return red
-	case phased.StatusStopped, phased.StatusInterrupted:
+	case phased.StatusStopped, phased.StatusInterrupted, phased.StatusWaiting:
 		return yellow
 	}
 	return bold

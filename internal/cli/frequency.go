@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"phased/internal/phased"
+	"phased/internal/plan"
+	"phased/internal/proc"
+	"phased/internal/state"
+)
+
+// bootID returns the kernel's boot id.
+func (w *World) bootID() string {
+	if w.BootID != nil {
+		return w.BootID()
+	}
+	return proc.BootID()
+}
+
+// memory is what is remembered of the hooks of a run's lifecycle.
+type memory struct {
+	store     state.Store
+	base      phased.Text
+	lifecycle string
+	run       string
+	boot      string
+}
+
+func (j *job) memory() memory {
+	return memory{state.New(j.store.Dir()), j.plan.Base, j.plan.Lifecycle, j.id, j.w.bootID()}
+}
+
+func (m memory) hook(phase string, e phased.Entry) state.Hook {
+	return state.Hook{Base: m.base, Lifecycle: m.lifecycle, Phase: phase, Name: e.Name}
+}
+
+// skip passes over a hook that has run often enough: the form of
+// engine.Options.Skip.
+func (m memory) skip(phase string, e phased.Entry) (reason, message string, err error) {
+	if !e.Limited() {
+		return "", "", nil
+	}
+	was, found, err := m.store.Ran(m.hook(phase, e))
+	if err != nil || !found {
+		return "", "", err
+	}
+	if reason = plan.PassedOver(e, was, m.boot); reason != "" {
+		message = plan.RanText(was)
+	}
+	return reason, message, nil
+}
+
+// remember puts down that a hook has ended well.
+func (m memory) remember(phase string, e phased.Entry) error {
+	return m.store.Remember(phased.Ran{
+		Base: m.base, Lifecycle: m.lifecycle, Phase: phase, Hook: e.Name,
+		Run: m.run, Time: time.Now().UTC(), BootID: m.boot, Digest: e.Digest, Inputs: e.InputFiles,
+	})
+}
+
+// skipOf is what a run passes over: what the run that it resumes has done, then
+// what has run often enough.
+func (j *job) skipOf(m memory) plan.Skip {
+	return func(phase string, e phased.Entry) (string, string, error) {
+		why := ""
+		if j.skip != nil {
+			reason, message, err := j.skip(phase, e)
+			if reason != "" || err != nil {
+				return reason, message, err
+			}
+			why = message
+		}
+		reason, message, err := m.skip(phase, e)
+		if reason == "" {
+			message = why
+		}
+		return reason, message, err
+	}
+}
+
+// forecast adds to the details of hooks what would be passed over now.
+func (m memory) forecast(p *phased.Plan) error {
+	phases := make([]*phased.PlannedPhase, 0, len(p.Phases)+1)
+	for i := range p.Phases {
+		phases = append(phases, &p.Phases[i])
+	}
+	if p.Failure != nil {
+		phases = append(phases, p.Failure)
+	}
+	for _, ph := range phases {
+		for i := range ph.Entries {
+			e := &ph.Entries[i]
+			if e.Verdict != phased.VerdictRun || !e.Limited() {
+				continue
+			}
+			reason, message, err := m.skip(ph.Name, *e)
+			if err != nil {
+				return err
+			}
+			text := string(e.Frequency)
+			if reason != "" {
+				text = fmt.Sprintf("would be skipped (%s): %s", reason, message)
+			}
+			if e.Detail != "" {
+				text = e.Detail + "; " + text
+			}
+			e.Detail = text
+		}
+	}
+	return nil
+}

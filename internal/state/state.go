@@ -1,0 +1,168 @@
+// Package state owns the small durable facts beside the journal, under private/
+// of the state directory: which hooks have run that do not run every time, and
+// which hook has asked for a reboot.
+//
+// Only the user who runs phased gets in; what another user could have written is
+// refused. A file is written anew, synced and put in place of the old one: a crash
+// leaves the one or the other. It must not decide what the facts mean.
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Store is the private part of one state directory. The directories in it are
+// made when something is first written.
+type Store struct {
+	private string
+}
+
+// New returns the store of a state directory. Nothing is opened.
+func New(stateDir string) Store { return Store{filepath.Join(stateDir, "private")} }
+
+// The directories. Their names are those of no run: see journal.Store.Private.
+const (
+	frequencies = "frequencies.d"
+	reboots     = "reboots.d"
+)
+
+// maxFile bounds what is read of a file, in bytes.
+const maxFile = 4 << 20
+
+// suffix is the ending of every file.
+const suffix = ".json"
+
+// write puts a value into a file, for good when it returns.
+func (s Store) write(dir, name string, v any) error {
+	full := filepath.Join(s.private, dir)
+	for _, d := range []string{s.private, full} {
+		err := os.Mkdir(d, 0o700)
+		if err == nil {
+			err = syncDir(filepath.Dir(d))
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := ownDir(d); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(full, ".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(full, name+suffix))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(full)
+}
+
+// read reads a file; found is false where there is none.
+func (s Store) read(dir, name string, v any) (found bool, err error) {
+	full := filepath.Join(s.private, dir)
+	path := filepath.Join(full, name+suffix)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() || !own(info) {
+		return false, fmt.Errorf("%s is not a file of this user that nobody else can write: it is not trusted", path)
+	}
+	for _, d := range []string{s.private, full} {
+		if err := ownDir(d); err != nil {
+			return false, err
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return false, fmt.Errorf("%s cannot be understood (remove it, and what it says is forgotten): %v", path, err)
+	}
+	return true, nil
+}
+
+// names returns the files of a directory, without their ending.
+func (s Store) names(dir string) ([]string, error) {
+	d, err := os.Open(filepath.Join(s.private, dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	all, err := d.Readdirnames(-1)
+	var names []string
+	for _, n := range all {
+		if name, ok := strings.CutSuffix(n, suffix); ok && name != "" && name[0] != '.' {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// remove removes a file, for good when it returns; one that is not there is none.
+func (s Store) remove(dir, name string) error {
+	full := filepath.Join(s.private, dir)
+	err := os.Remove(filepath.Join(full, name+suffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(full)
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// ownDir demands a directory that belongs to this user, and that nobody else can
+// write.
+func ownDir(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() || !own(info) {
+		return fmt.Errorf("%s is not a directory of this user that nobody else can write: it is not trusted", path)
+	}
+	return nil
+}
+
+func own(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0
+}
