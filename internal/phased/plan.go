@@ -263,6 +263,8 @@ type Hook struct {
 	Timeout Duration
 	// Plugin is the plugin that a sourced hook belongs to; "": none.
 	Plugin string
+	// Leak is what becomes of what it leaves behind; "" stands for keep.
+	Leak LeakPolicy
 	// Run is the id that the run which this hook is gets: see Phase.Calls.
 	Run string
 }
