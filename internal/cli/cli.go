@@ -43,6 +43,9 @@ func Main(w World) int {
 	if n, ok := drains(w.Argv); ok {
 		return executor.DrainMain(n)
 	}
+	if args, ok := reaps(w.Argv); ok {
+		return executor.ReaperMain(args)
+	}
 	root := newRoot(&w)
 	root.SetArgs(runArguments(w.Argv[1:]))
 	root.SetIn(w.Stdin)

@@ -168,14 +168,21 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := lock.SetRun(j.id); err != nil {
 		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
-	ex, err := j.executor()
+	contain, err := j.containHooks()
+	if err != nil {
+		return phased.Run{}, errors.Join(&failure{exitInternal, err}, writer.Close(), lock.Unlock())
+	}
+	defer contain.Close()
+	ex, err := j.executor(contain)
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
+	start := j.start()
+	start.Containment = contain.Fact()
 	screen := newScreen(j, writer)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
-		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Skip: j.skip, NewID: func() string { return newID(time.Now()) },
 	})
 	err = errors.Join(err, writer.Close(), lock.Unlock())
@@ -189,11 +196,11 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 }
 
 // executor is what runs the hooks: as processes, in a session, or both.
-func (j *job) executor() (engine.Executor, error) {
+func (j *job) executor(contain *executor.Containment) (engine.Executor, error) {
 	process := &executor.Process{
 		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
 		Group: true, CloseOthers: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
-		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
+		Contain: contain, Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr,
 	}
 	if j.plan.Session == nil {
 		return process, nil
@@ -203,7 +210,7 @@ func (j *job) executor() (engine.Executor, error) {
 		return nil, cannotRecord(err)
 	}
 	s := newSession(j.w, j.settings, j.plan, private)
-	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
+	s.Output, s.Group, s.Marker, s.Contain = executor.Captured, true, process.Marker, contain
 	s.Restore, s.RestoredRun = j.restore, j.resumes
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	return &executor.Mixed{Process: process, Session: s}, nil

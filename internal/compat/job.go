@@ -35,9 +35,10 @@ type job struct {
 	output executor.Output
 	limit  int64
 
-	store  *journal.Store // nil: there is no record
-	writer *journal.Writer
-	id     string
+	contain *executor.Containment // nil: there is none
+	store   *journal.Store        // nil: there is no record
+	writer  *journal.Writer
+	id      string
 }
 
 // newJob opens the record, where that is possible, and listens for signals: the
@@ -98,6 +99,7 @@ func (s *job) record(settings *config.Settings) {
 // executor.
 func (s *job) run(ctx context.Context, p phased.Plan, o engine.Options) phased.Run {
 	o.ID, o.Start, o.Kill, o.RecordOptional = s.id, s.start(), s.stop.kill, true
+	o.Start.Containment = s.contain.Fact()
 	o.Record = func(...phased.Event) error { return nil }
 	if s.writer != nil {
 		o.Record = s.writer.Append
@@ -106,8 +108,19 @@ func (s *job) run(ctx context.Context, p phased.Plan, o engine.Options) phased.R
 	return run
 }
 
+// containHooks makes the cgroup of a run that has a time limit, where there can be
+// one: without, what descends from a hook is looked for while it moves.
+func (s *job) containHooks() {
+	id := s.id
+	if id == "" {
+		id = s.as + "-" + strconv.Itoa(os.Getpid())
+	}
+	s.contain, _ = executor.Contain(executor.ContainOptions{Run: id, Shared: true})
+}
+
 // end closes the record.
 func (s *job) end() {
+	s.contain.Close()
 	if s.writer != nil {
 		_ = s.writer.Close() // nobody is told of the record here
 	}

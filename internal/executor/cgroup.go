@@ -52,9 +52,12 @@ func containByCgroup(o ContainOptions) (*Containment, error) {
 	// Tried in a cell, since what has controllers may have no process of its own.
 	first, err := c.newCell(phased.Hook{Name: "try"})
 	if err == nil {
-		err = try(first.(*cgroup).fd)
+		err = try(first.fd)
 		first.close(true)
 		c.n = 0
+	}
+	if err == nil && o.Shared {
+		err = c.share()
 	}
 	if err != nil {
 		c.Close()
@@ -172,7 +175,7 @@ type cgroup struct {
 }
 
 // newCell makes the cgroup of the next hook.
-func (c *Containment) newCell(h phased.Hook) (cell, error) {
+func (c *Containment) newCell(h phased.Hook) (*cgroup, error) {
 	c.n++
 	g := &cgroup{c: c, dir: c.dir + "/" + phased.CellName(c.n, h.Name)}
 	if err := unix.Mkdir(g.dir, 0o755); err != nil {

@@ -1,9 +1,11 @@
 package executor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +27,8 @@ type Containment struct {
 	counts bool   // it has a controller that tells more than the processor time
 	// Of mode reaper:
 	reaper []string
+	// shared is the one cgroup of all hooks; nil: each has its own.
+	shared *cgroup
 }
 
 // ContainOptions say how a run is contained.
@@ -36,6 +40,9 @@ type ContainOptions struct {
 	// Reaper is phased's own executable with an argument on which its main calls
 	// ReaperMain with the arguments that follow. None: there is no mode reaper.
 	Reaper []string
+	// Shared has all hooks in one cgroup, which only keeps them still while the
+	// descendants of one are killed. There is no mode reaper then.
+	Shared bool
 	// Below is a cgroup to make the run's below of; "": one is found.
 	Below string
 }
@@ -60,13 +67,14 @@ func Contain(o ContainOptions) (*Containment, error) {
 	}
 	c, err := containByCgroup(o)
 	if err == nil {
+		c.reaper = o.Reaper
 		return c, nil
 	}
 	if o.Mode == phased.ContainCgroup {
 		return nil, fmt.Errorf("cannot contain hooks in cgroups: %w; let the setting containment be auto, or see docs/containment.md", err)
 	}
 	c = &Containment{fact: phased.Containment{Mode: phased.ContainReaper, Why: "no cgroup: " + err.Error()}, reaper: o.Reaper, lock: -1}
-	if len(o.Reaper) == 0 {
+	if len(o.Reaper) == 0 || o.Shared {
 		c.fact.Mode = phased.ContainOff
 	}
 	return c, nil
@@ -110,14 +118,22 @@ type cell interface {
 
 // begin makes the cell of a hook; nil: it has none. In mode reaper the reaper is
 // started by start.
-func (c *Containment) begin(h phased.Hook) (cell, error) {
-	switch c.mode() {
-	case phased.ContainCgroup:
-		return c.newCell(h)
-	case phased.ContainReaper:
-		return &reaped{command: c.reaper, fd: -1}, nil
+func (c *Containment) begin(h phased.Hook, sink phased.Sink) (cell, error) {
+	mode := c.mode()
+	switch {
+	case mode == phased.ContainOff || c.shared != nil:
+		return nil, nil
+	case mode == phased.ContainCgroup:
+		g, err := c.newCell(h)
+		if err == nil {
+			return g, nil
+		}
+		if len(c.reaper) == 0 {
+			return nil, err
+		}
+		sink.Warning(fmt.Sprintf("hook %s is under a reaper: %v", h.Name, err))
 	}
-	return nil, nil
+	return &reaped{command: c.reaper, fd: -1}, nil
 }
 
 // leaks looks who is left of a hook that has ended, does with them what its
@@ -159,7 +175,7 @@ func leaks(c cell, h phased.Hook, t *tree, deadline time.Time, r *phased.Result)
 }
 
 // settle waits, until the deadline, for what ends just behind the hook, and
-// returns what is left, the oldest first.
+// returns what is left.
 func settle(t *tree, deadline time.Time) []proc.Stat {
 	const pause = time.Millisecond
 	for {
@@ -177,9 +193,10 @@ const (
 	ledgerCommand = 512 // bytes of a command line
 )
 
-// ledger puts down who is left.
+// ledger puts down who is left, the oldest first.
 func ledger(left []proc.Stat) (list []phased.LeftBehind, more int) {
 	now := proc.Now()
+	slices.SortFunc(left, func(a, b proc.Stat) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Pid, b.Pid)) })
 	for _, s := range left {
 		if len(list) == ledgerMost {
 			return list, len(left) - ledgerMost
@@ -264,6 +281,10 @@ func place() (dir string, ours bool, err error) {
 func (c *Containment) Close() {
 	if c == nil || c.dir == "" {
 		return
+	}
+	if c.shared != nil {
+		unix.Close(c.shared.fd)
+		c.shared = nil
 	}
 	removeCells(c.dir)
 	unix.Close(c.lock)

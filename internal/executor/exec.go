@@ -97,7 +97,7 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 	}
 	begin := again(n.regular, [2]int{files[1], files[2]})
 	p.clock.Starting()
-	c, err := p.Contain.begin(h)
+	c, err := p.Contain.begin(h, n.setup.Sink)
 	if err != nil {
 		closeAll(ends)
 		p.cap.close()
@@ -333,6 +333,7 @@ func (j *job) terminate(e *ending, now time.Time) {
 func (j *job) newTree() *tree {
 	t := newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
 	t.cell = j.cell
+	j.p.Contain.stilled(t)
 	if _, ok := j.cell.(*reaped); ok {
 		t.group = false // it has been waited for: the number may be another's
 	}
@@ -485,7 +486,11 @@ func exitOf(ws unix.WaitStatus) phased.Exit {
 // usage returns what the process used. Its peak of memory counts from before
 // its exec, when the memory was phased's: a smaller peak than that is unknown.
 func usage(ru unix.Rusage) *phased.Usage {
-	u := &phased.Usage{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
+	const block = 512 // what the kernel counts storage in
+	u := &phased.Usage{
+		User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano()),
+		Read: ru.Inblock * block, Written: ru.Oublock * block,
+	}
 	var own unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &own) == nil && ru.Maxrss > own.Maxrss {
 		u.MaxRSS = ru.Maxrss << 10

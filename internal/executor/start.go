@@ -29,6 +29,7 @@ func (p *Process) start(h phased.Hook, files [3]int, c cell) (pid, pidfd int, ex
 	for _, a := range h.Args {
 		argv = append(argv, string(a))
 	}
+	p.Contain.inShared(attr.Sys)
 	spawn := spawner(c, attr)
 	pid, err = spawn(path, argv, attr)
 	if errors.Is(err, unix.ENOEXEC) {

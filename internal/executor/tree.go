@@ -43,6 +43,7 @@ type tree struct {
 	// have left everything else; none: not at all.
 	marks []string
 	cell  cell           // that holds it together; nil: none
+	still *cgroup        // in which nothing moves while the tree is killed; nil: none
 	known map[int]uint64 // members, by pid, with their start time
 	// old are pids of processes that are older than the hook, or zombies, and
 	// need not be read again; unclear are processes that a scan could not judge.
@@ -271,6 +272,9 @@ func (t *tree) resume() {
 func (t *tree) kill() (int, []proc.Stat) {
 	defer unix.PidfdSendSignal(t.pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // whatever /proc says, the hook itself
 	count := 0
+	if t.still != nil {
+		defer t.still.freeze(time.Now().Add(cellWait))()
+	}
 	if t.cell != nil {
 		count = t.cell.kill(time.Now().Add(cellWait))
 	}

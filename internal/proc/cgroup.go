@@ -155,7 +155,6 @@ func CgroupPids(dir string, except ...string) ([]int, error) {
 	return pids, err
 }
 
-
 // CgroupsBelow returns the names of the cgroups right below one; none where that
 // has vanished.
 func CgroupsBelow(dir string) ([]string, error) {

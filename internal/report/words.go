@@ -19,7 +19,7 @@ func ExitText(e phased.Exit) string {
 		return "killed by " + phased.SignalName(syscall.Signal(e.Signal))
 	case phased.CauseCannotRun:
 		return withMessage("cannot be run", e.Message)
-	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseInternal:
+	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseInternal:
 		if e.Message != "" {
 			return Safe(strings.ReplaceAll(e.Message, "\n", "; "), false)
 		}
