@@ -43,8 +43,8 @@ func Main(w World) int {
 	if n, ok := drains(w.Argv); ok {
 		return executor.DrainMain(n)
 	}
-	if args, ok := reaps(w.Argv); ok {
-		return executor.ReaperMain(args)
+	if reaps(w.Argv) {
+		return executor.ReaperMain()
 	}
 	root := newRoot(&w)
 	root.SetArgs(runArguments(w.Argv[1:]))

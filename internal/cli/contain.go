@@ -11,16 +11,11 @@ import (
 // hook are handed on.
 const reaperArgument = "reap-hook"
 
-// reaperCommand starts such a process; what follows is ReaperMain's.
+// reaperCommand starts such a process.
 func reaperCommand() []string { return []string{"/proc/self/exe", reaperArgument} }
 
-// reaps reports whether this is such a process, and what it is to do.
-func reaps(argv []string) ([]string, bool) {
-	if len(argv) < 3 || argv[1] != reaperArgument {
-		return nil, false
-	}
-	return argv[2:], true
-}
+// reaps reports whether this is such a process.
+func reaps(argv []string) bool { return len(argv) == 2 && argv[1] == reaperArgument }
 
 // containHooks makes the containment of a run of native hooks.
 func (j *job) containHooks() (*executor.Containment, error) {

@@ -27,6 +27,7 @@ type Containment struct {
 	counts bool   // it has a controller that tells more than the processor time
 	// Of mode reaper:
 	reaper []string
+	idle   *reaper // that waits for its next hook; nil: none
 	// shared is the one cgroup of all hooks; nil: each has its own.
 	shared *cgroup
 }
@@ -38,7 +39,7 @@ type ContainOptions struct {
 	Mode string
 	Run  string // id of the run
 	// Reaper is phased's own executable with an argument on which its main calls
-	// ReaperMain with the arguments that follow. None: there is no mode reaper.
+	// ReaperMain. None: there is no mode reaper.
 	Reaper []string
 	// Shared has all hooks in one cgroup, which only keeps them still while the
 	// descendants of one are killed. There is no mode reaper then.
@@ -118,7 +119,7 @@ type cell interface {
 
 // begin makes the cell of a hook; nil: it has none. In mode reaper the reaper is
 // started by start.
-func (c *Containment) begin(h phased.Hook, sink phased.Sink) (cell, error) {
+func (c *Containment) begin(h phased.Hook, sink phased.Sink, umask int) (cell, error) {
 	mode := c.mode()
 	switch {
 	case mode == phased.ContainOff || c.shared != nil:
@@ -133,7 +134,7 @@ func (c *Containment) begin(h phased.Hook, sink phased.Sink) (cell, error) {
 		}
 		sink.Warning(fmt.Sprintf("hook %s is under a reaper: %v", h.Name, err))
 	}
-	return &reaped{command: c.reaper, fd: -1}, nil
+	return &reaped{reaper: reaper{fd: -1}, c: c, umask: umask}, nil
 }
 
 // leaks looks who is left of a hook that has ended, does with them what its
@@ -279,7 +280,14 @@ func place() (dir string, ours bool, err error) {
 // Close removes what is empty. What hooks have left behind stays, in the cgroup
 // of that name.
 func (c *Containment) Close() {
-	if c == nil || c.dir == "" {
+	if c == nil {
+		return
+	}
+	if c.idle != nil {
+		c.idle.end()
+		c.idle = nil
+	}
+	if c.dir == "" {
 		return
 	}
 	if c.shared != nil {

@@ -97,7 +97,7 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 	}
 	begin := again(n.regular, [2]int{files[1], files[2]})
 	p.clock.Starting()
-	c, err := p.Contain.begin(h, n.setup.Sink)
+	c, err := p.Contain.begin(h, n.setup.Sink, n.setup.Surroundings.Umask)
 	if err != nil {
 		closeAll(ends)
 		p.cap.close()

@@ -3,6 +3,8 @@ package executor
 import (
 	"encoding/binary"
 	"errors"
+	"io"
+	"math"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -12,43 +14,115 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReaperMain is the main of the reaper of one hook. Its arguments are "group" or
-// "-", the path of the hook and its argv; its environment, directory, umask,
-// limits and descriptors 0, 1 and 2 are the hook's. It starts the hook, tells how
-// that went and how the hook ended, waits for all that is handed on to it, and
-// ends when phased lets go of the socket, or has ended. Who is left then is
-// handed on to whom it would have been without it. It returns the exit status.
-func ReaperMain(args []string) int {
-	if len(args) < 3 {
-		return 2
-	}
+// ReaperMain is the main of a reaper. By the socket that is its descriptor 3 it is
+// told which hook to start. It tells how that went and how the hook ended, waits
+// for all that is handed on to it, and ends when phased lets go of the socket, or
+// has ended. Who is left then is handed on to whom it would have been without it.
+// Limits, signals that are ignored, and descriptors above 3 that it was given are
+// the hook's as well. It returns the exit status.
+func ReaperMain() int {
 	unix.CloseOnExec(reaperFD)
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return sayErrno(err)
-	}
-	ignoreSignals()
-	pidfd := -1
-	pid, err := syscall.ForkExec(args[1], args[2:], &syscall.ProcAttr{
-		Env: syscall.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{PidFD: &pidfd, Setpgid: args[0] == "group"},
-	})
-	if err != nil {
-		return sayErrno(err)
-	}
-	letGo()
-	m := binary.NativeEndian.AppendUint32([]byte{saysStarted}, uint32(pid))
-	if pidfd >= 0 {
-		err = unix.Sendmsg(reaperFD, m, unix.UnixRights(pidfd), nil, unix.MSG_NOSIGNAL)
-		unix.Close(pidfd)
-	} else {
-		err = unix.Sendmsg(reaperFD, m, nil, nil, unix.MSG_NOSIGNAL)
-	}
-	if err != nil {
+	if unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != nil {
 		return 1
 	}
-	var left atomic.Bool
-	left.Store(true)
-	go reapAll(pid, &left) // ends with the process
-	return answer(&left)
+	ignoreSignals()
+	var left atomic.Bool // somebody may be
+	var over chan struct{}
+	var buf [8]byte
+	control := make([]byte, unix.CmsgSpace(4*4))
+	for {
+		n, m, _, _, err := unix.Recvmsg(reaperFD, buf[:], control, unix.MSG_CMSG_CLOEXEC)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n < 1 {
+			return 0
+		}
+		if buf[0] == asksLeft {
+			if say([]byte{saysLeft, flag(left.Load())}, -1) != nil {
+				return 0
+			}
+			continue
+		}
+		if over != nil {
+			<-over // nobody is left: nothing waits for children any more
+		}
+		pid, pidfd, err := startOrder(control[:m])
+		if err != nil {
+			errno := unix.EIO
+			errors.As(err, &errno)
+			if say(binary.NativeEndian.AppendUint32([]byte{saysFailed}, uint32(errno)), -1) != nil {
+				return 0
+			}
+			continue
+		}
+		err = say(binary.NativeEndian.AppendUint32([]byte{saysStarted}, uint32(pid)), pidfd)
+		unix.Close(pidfd)
+		if err != nil {
+			return 0
+		}
+		left.Store(true)
+		over = make(chan struct{})
+		go func() { // ends with the last of the hook, or with the process
+			defer close(over)
+			reapAll(pid, &left)
+		}()
+	}
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// say sends a message, with a descriptor unless that is -1.
+func say(m []byte, fd int) error {
+	var rights []byte
+	if fd >= 0 {
+		rights = unix.UnixRights(fd)
+	}
+	return unix.Sendmsg(reaperFD, m, rights, nil, unix.MSG_NOSIGNAL)
+}
+
+// startOrder starts the hook that the message orders.
+func startOrder(control []byte) (pid, pidfd int, err error) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil || len(messages) != 1 {
+		return 0, -1, unix.EIO
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	defer closeAll(fds)
+	if err != nil || len(fds) != 4 {
+		return 0, -1, unix.EIO
+	}
+	text, err := io.ReadAll(io.NewSectionReader(memory(fds[3]), 0, math.MaxInt64))
+	if err != nil {
+		return 0, -1, err
+	}
+	o, err := decodeOrder(string(text))
+	if err != nil {
+		return 0, -1, err
+	}
+	unix.Umask(o.umask)
+	pidfd = -1
+	pid, err = syscall.ForkExec(o.path, o.argv, &syscall.ProcAttr{
+		Dir: o.dir, Env: o.env, Files: []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2])},
+		Sys: &syscall.SysProcAttr{PidFD: &pidfd, Setpgid: o.group},
+	})
+	return pid, pidfd, err
+}
+
+// memory is a file of memory, to be read at any place.
+type memory int
+
+func (fd memory) ReadAt(p []byte, off int64) (int, error) {
+	n, err := unix.Pread(int(fd), p, off)
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return max(n, 0), err
 }
 
 // ignoreSignals lets no signal end this process that is meant for a whole group:
@@ -60,29 +134,6 @@ func ignoreSignals() {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
 	}
-}
-
-// letGo lets go of the hook's descriptors and directory: who waits for the end of
-// its output must not wait for this process.
-func letGo() {
-	if null, err := openNull(); err == nil {
-		for fd := range 3 {
-			_ = unix.Dup3(null, fd, 0)
-		}
-		unix.Close(null)
-	} else {
-		for fd := range 3 {
-			unix.Close(fd)
-		}
-	}
-	_ = unix.Chdir("/")
-}
-
-func sayErrno(err error) int {
-	errno := unix.EIO
-	errors.As(err, &errno)
-	_ = unix.Sendmsg(reaperFD, binary.NativeEndian.AppendUint32([]byte{saysFailed}, uint32(errno)), nil, nil, unix.MSG_NOSIGNAL)
-	return 1
 }
 
 // reapAll waits for the hook and for all that is handed on, tells how the hook
@@ -120,27 +171,6 @@ func reapAll(hook int, left *atomic.Bool) {
 		}
 		if err != nil {
 			return // nobody is left, and nobody can come
-		}
-	}
-}
-
-// answer answers until phased lets go.
-func answer(left *atomic.Bool) int {
-	var buf [8]byte
-	for {
-		n, _, err := unix.Recvfrom(reaperFD, buf[:], 0)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil || n < 1 {
-			return 0
-		}
-		m := []byte{saysLeft, 0}
-		if left.Load() {
-			m[1] = 1
-		}
-		if unix.Sendmsg(reaperFD, m, nil, nil, unix.MSG_NOSIGNAL) != nil {
-			return 0
 		}
 	}
 }

@@ -66,6 +66,7 @@ func testSessionCells(t *testing.T, ending string) {
 	}
 	slices.Sort(p.Files)
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	if _, err := s.Enter(ctx, p, setup); err != nil {
 		t.Fatal(err)
 	}

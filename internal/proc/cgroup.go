@@ -77,6 +77,23 @@ func cgroupOf(mounts, own []byte) (Cgroup, error) {
 	return found, err
 }
 
+// Umask returns the umask of this process; 022 where /proc does not tell (before
+// Linux 4.7). To ask the kernel would change it for a moment.
+func Umask() int {
+	const usual = 0o22
+	p, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return usual
+	}
+	_, after, ok := bytes.Cut(p, []byte("\nUmask:"))
+	line, _, _ := bytes.Cut(after, []byte("\n"))
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 8, 32)
+	if !ok || err != nil {
+		return usual
+	}
+	return int(n)
+}
+
 // outside reports whether a path leads out of the cgroup namespace.
 func outside(p string) bool { return p == "/.." || strings.HasPrefix(p, "/../") }
 
