@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"phased/internal/phased"
+	"phased/internal/proc"
 )
 
 func modes() []string {
@@ -15,10 +16,15 @@ func modes() []string {
 var containments atomic.Int64
 
 // contained makes a containment of that mode. There must be one: these tests
-// need a cgroup that they may write to.
+// need a cgroup that they may write to, as root has, and take no notice of what
+// systemd has left to them.
 func contained(tb testing.TB, mode string) *Containment {
 	tb.Helper()
-	c, err := Contain(ContainOptions{Mode: mode, Run: marker[len("PHASED_RUN_ID="):] + "-" + strconv.FormatInt(containments.Add(1), 10), Reaper: []string{"/proc/self/exe", "__reap"}})
+	own, err := proc.OwnCgroup()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := Contain(ContainOptions{Mode: mode, Below: own.Dir(), Run: marker[len("PHASED_RUN_ID="):] + "-" + strconv.FormatInt(containments.Add(1), 10), Reaper: []string{"/proc/self/exe", "__reap"}})
 	if err != nil {
 		tb.Fatal(err)
 	}
