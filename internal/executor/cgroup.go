@@ -139,16 +139,16 @@ func (c *Containment) enable(dir string) bool {
 	if err != nil {
 		return false
 	}
-	any := false
+	some := false
 	for f := range bytes.FieldsSeq(p) {
 		switch string(f) {
 		case "memory", "pids", "io":
 			if writeTo(dir+"/cgroup.subtree_control", "+"+string(f)) == nil {
-				any = true
+				some = true
 			}
 		}
 	}
-	return any
+	return some
 }
 
 func writeTo(path, text string) error {
@@ -265,24 +265,21 @@ func (g *cgroup) freeze(deadline time.Time) func() {
 	return func() { _ = writeTo(g.dir+"/cgroup.freeze", "0") }
 }
 
-// await waits until cgroup.events tells the value.
-func (g *cgroup) await(key string, want int64, deadline time.Time) bool {
+// await waits until cgroup.events tells the value, or the deadline: callers look again.
+func (g *cgroup) await(key string, want int64, deadline time.Time) {
 	fd, err := unix.Openat(g.fd, "cgroup.events", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return
 	}
 	defer unix.Close(fd)
 	var buf [256]byte
 	for {
 		n, err := unix.Pread(fd, buf[:], 0)
-		if err == nil && value(buf[:n], key) == want {
-			return true
-		}
-		if err != nil && !errors.Is(err, unix.EINTR) || !time.Now().Before(deadline) {
-			return false
+		if err == nil && value(buf[:n], key) == want || err != nil && !errors.Is(err, unix.EINTR) || !time.Now().Before(deadline) {
+			return
 		}
 		if poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, deadline) != nil {
-			return false
+			return
 		}
 	}
 }

@@ -31,7 +31,8 @@ func TestCgroupOf(t *testing.T) {
 		"not mounted":             {"", "0::/\n", Cgroup{}, "no cgroup2"},
 		"outside of its namespace": {
 			unified, "0::/../x\n",
-			Cgroup{}, "outside of its cgroup namespace",
+			Cgroup{},
+			"outside of its cgroup namespace",
 		},
 		"a mount of another namespace": {strings.Replace(unified, " / ", " /../.. ", 1), "0::/\n", Cgroup{}, "shows /../.."},
 		"removed":                      {unified, "0::/x (deleted)\n", Cgroup{"/sys/fs/cgroup", "/x"}, ""},
