@@ -149,20 +149,21 @@ func leaks(c cell, h phased.Hook, t *tree, deadline time.Time, r *phased.Result)
 		}
 	}
 	left := settle(t, deadline)
-	if len(left) > 0 {
-		r.Leak = phased.LeakKeep
-		r.LeftBehind, r.LeftMore = ledger(left)
+	if list, more := ledger(left); len(list) > 0 {
+		r.Leak, r.LeftBehind, r.LeftMore = phased.LeakKeep, list, more
 	}
 	var err error
 	switch {
 	case len(left) == 0:
 	case h.Leak == phased.LeakKill || h.Leak == phased.LeakFail:
-		r.Leak = h.Leak
+		if r.Leak != "" {
+			r.Leak = h.Leak
+		}
 		_, alive := t.kill()
 		if len(alive) > 0 {
 			err = fmt.Errorf("processes that hook %s has left behind could not be killed: %s", h.Name, names(alive))
 		}
-		if h.Leak == phased.LeakFail && r.OK() {
+		if h.Leak == phased.LeakFail && r.OK() && len(r.LeftBehind) > 0 {
 			r.Exit = phased.Exit{Cause: phased.CauseLeak, Status: 1, Message: leakMessage(r)}
 		}
 	case c != nil:
@@ -194,9 +195,11 @@ const (
 	ledgerCommand = 512 // bytes of a command line
 )
 
-// ledger puts down who is left, the oldest first.
+// ledger puts down who is left, the oldest first, but for drain processes of a
+// phased that the hook has run.
 func ledger(left []proc.Stat) (list []phased.LeftBehind, more int) {
 	now := proc.Now()
+	left = slices.DeleteFunc(slices.Clone(left), func(s proc.Stat) bool { return isDrain(s.Pid) })
 	slices.SortFunc(left, func(a, b proc.Stat) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Pid, b.Pid)) })
 	for _, s := range left {
 		if len(list) == ledgerMost {

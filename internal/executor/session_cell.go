@@ -66,9 +66,8 @@ func (s *Session) leftBehind(r *phased.Result) {
 		return
 	}
 	in = slices.DeleteFunc(in, func(p proc.Stat) bool { return p.Pid == s.pid })
-	if len(in) > 0 {
-		r.Leak = phased.LeakKeep
-		r.LeftBehind, r.LeftMore = ledger(in)
+	if list, more := ledger(in); len(list) > 0 {
+		r.Leak, r.LeftBehind, r.LeftMore = phased.LeakKeep, list, more
 	}
 }
 
