@@ -185,6 +185,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Skip: j.skip, NewID: func() string { return newID(time.Now()) },
 	})
+	contain.Close() // now: a reader that does not read holds up what follows
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	j.stop.restore()
 	screen.close()
