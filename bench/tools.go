@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -37,6 +38,13 @@ func (s *stage) contestants(only []string) ([]tool, error) {
 		}),
 		s.personality("os-refresh-config (phased)", s.refreshConfig(filepath.Join(s.bin, "os-refresh-config"))),
 		s.native("phased run"),
+	}
+	for _, how := range []string{"reaper", "off"} {
+		c, err := s.contained(how)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
 	}
 	picked := pick(all, only)
 	if len(picked) == 1 {
@@ -88,4 +96,17 @@ func (s *stage) native(name string) tool {
 		},
 		env: func(tree) []string { return s.environment(systemPath) },
 	}
+}
+
+// contained is `phased run` that contains hooks in another way than by cgroups:
+// the difference is what they cost.
+func (s *stage) contained(how string) (tool, error) {
+	c := s.native("phased run, containment: " + how)
+	config := filepath.Join(s.dir, "containment-"+how+".yaml")
+	if err := os.WriteFile(config, []byte("containment: "+how+"\n"), 0o644); err != nil {
+		return c, err
+	}
+	argv := c.argv
+	c.argv = func(t tree) []string { return append(argv(t), "--config", config) }
+	return c, nil
 }

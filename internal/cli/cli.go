@@ -49,6 +49,9 @@ func Main(w World) int {
 	if n, ok := drains(w.Argv); ok {
 		return executor.DrainMain(n)
 	}
+	if reaps(w.Argv) {
+		return executor.ReaperMain()
+	}
 	root := newRoot(&w)
 	root.SetArgs(runArguments(w.Argv[1:]))
 	root.SetIn(w.Stdin)

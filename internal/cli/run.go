@@ -204,18 +204,25 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := lock.SetRun(j.id); err != nil {
 		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
-	ex, err := j.executor()
+	contain, err := j.containHooks()
+	if err != nil {
+		return phased.Run{}, errors.Join(&failure{exitInternal, err}, writer.Close(), lock.Unlock())
+	}
+	defer contain.Close()
+	ex, err := j.executor(contain)
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen, m := newScreen(j, writer), j.memory()
+	screen, m, start := newScreen(j, writer), j.memory(), j.start()
+	start.Containment = contain.Fact()
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
-		Kill: j.stop.kill, ID: j.id, Start: j.start(), HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
 		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
+	contain.Close() // now: a reader that does not read holds up what follows
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	if err == nil {
 		err = m.forgetReboots(run)
@@ -230,11 +237,11 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 }
 
 // executor is what runs the hooks: as processes, in a session, or both.
-func (j *job) executor() (engine.Executor, error) {
+func (j *job) executor(contain *executor.Containment) (engine.Executor, error) {
 	process := &executor.Process{
 		List: plan.List, Output: executor.Captured, Limit: j.settings.OutputLimit,
 		Group: true, CloseOthers: true, Marker: "PHASED_RUN_ID=" + j.id, DrainCommand: drainCommand(),
-		Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr, Redact: j.secrets,
+		Contain: contain, Stdin: j.w.Stdin, Stdout: j.w.Stdout, Stderr: j.w.Stderr, Redact: j.secrets,
 	}
 	if j.plan.Session == nil {
 		return guarded(j.guard, process), nil
@@ -244,7 +251,7 @@ func (j *job) executor() (engine.Executor, error) {
 		return nil, cannotRecord(err)
 	}
 	s := newSession(j.w, j.settings, j.plan, j.secrets, private)
-	s.Output, s.Group, s.Marker = executor.Captured, true, process.Marker
+	s.Output, s.Group, s.Marker, s.Contain = executor.Captured, true, process.Marker, contain
 	s.Restore, s.RestoredRun = j.restore, orText(j.restoredRun, j.resumes)
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	return guarded(j.guard, &executor.Mixed{Process: process, Session: s}), nil

@@ -159,7 +159,9 @@ func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock
 		}
 	}
 	s := newSession(j.w, j.settings, j.plan, j.secrets, private)
-	s.Output, s.ForwardSignal = j.output(), true
+	s.Output, s.ForwardSignal, s.Contain = j.output(), true, j.containStack()
+	defer s.Contain.Close()
+	o.Start.Containment = s.Contain.Fact()
 	s.Restore, s.RestoredRun = j.restore, j.restoredRun
 	s.Call = caller{j.o.places, j.plan, j.store, j.id}.command
 	o.Executor = warned(j.settings, s)

@@ -37,10 +37,11 @@ type job struct {
 	// secrets are kept out of the record, where output is recorded; nil: it is not.
 	secrets *redact.Set
 
-	warn   bool           // put down what somebody else could have written
-	store  *journal.Store // nil: there is no record
-	writer *journal.Writer
-	id     string
+	warn    bool                  // put down what somebody else could have written
+	contain *executor.Containment // nil: there is none
+	store   *journal.Store        // nil: there is no record
+	writer  *journal.Writer
+	id      string
 }
 
 // newJob opens the record, where that is possible, and listens for signals: the
@@ -138,6 +139,7 @@ func (s *job) run(ctx context.Context, p phased.Plan, o engine.Options) phased.R
 	if s.secrets != nil {
 		o.Clean = func(p phased.Payload) phased.Payload { return phased.Cleaned(p, s.secrets.Clean) }
 	}
+	o.Start.Containment = s.contain.Fact()
 	o.Record = func(...phased.Event) error { return nil }
 	if s.writer != nil {
 		o.Record = s.writer.Append
@@ -159,8 +161,19 @@ func besides(p phased.PlannedPhase) []string {
 	return files
 }
 
+// containHooks makes the cgroup of a run that has a time limit, where there can be
+// one: without, what descends from a hook is looked for while it moves.
+func (s *job) containHooks() {
+	id := s.id
+	if id == "" {
+		id = s.as + "-" + strconv.Itoa(os.Getpid())
+	}
+	s.contain, _ = executor.Contain(executor.ContainOptions{Run: id, Shared: true})
+}
+
 // end closes the record.
 func (s *job) end() {
+	s.contain.Close()
 	if s.writer != nil {
 		_ = s.writer.Close() // nobody is told of the record here
 	}

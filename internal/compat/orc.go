@@ -99,6 +99,9 @@ func refreshConfig(e *Env, say *console, base string, args orcArgs, argv []strin
 	failure := phased.PlannedPhase{Phase: phaseIn(base, "error")}
 	failure.Failure = true
 	p.Failure = &failure
+	if args.timeout.value > 0 {
+		s.containHooks()
+	}
 	r := newRefresh(e, say, s, args.timeout.value, failure.Dir)
 	run := s.run(ctx, p, engine.Options{
 		Executor: r, FailureEnv: r.story, NoFailurePhaseOnStop: true, TimeoutStrikesOnce: true, ExitCode: orcExit,

@@ -37,8 +37,8 @@ type runParts struct {
 func (r *runParts) setUp(s *job, closeOthers bool) {
 	r.process = executor.Process{
 		Output: s.output, Limit: s.limit, ForwardSignal: true, KillAtOnce: true, CloseOthers: closeOthers,
-		DrainCommand: []string{"/proc/self/exe", "drain-output"},
-		Stdin:        r.env.Stdin, Stdout: r.env.Stdout, Stderr: r.env.Stderr, Redact: s.secrets,
+		DrainCommand: []string{"/proc/self/exe", "drain-output"}, Contain: s.contain,
+		Stdin: r.env.Stdin, Stdout: r.env.Stdout, Stderr: r.env.Stderr, Redact: s.secrets,
 	}
 }
 
@@ -78,7 +78,7 @@ func (r *runParts) shell(files []string) *executor.EnvShell {
 	s := &executor.EnvShell{
 		Name: r.name, Files: files, ForwardSignal: true, CloseOthers: r.process.CloseOthers,
 		Sourcing: func(f string) { r.say.line("Sourcing environment file %s", f) },
-		Output:   r.process.Output, Limit: r.process.Limit, DrainCommand: r.process.DrainCommand, Redact: r.process.Redact,
+		Output:   r.process.Output, Limit: r.process.Limit, DrainCommand: r.process.DrainCommand, Redact: r.process.Redact, Contain: r.process.Contain,
 		Stdin: r.env.Stdin, Stdout: r.env.Stdout, Stderr: r.env.Stderr,
 	}
 	r.shells = append(r.shells, s)

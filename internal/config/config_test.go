@@ -62,7 +62,7 @@ func TestEveryKey(t *testing.T) {
 		File: abs, Roots: []string{"/usr/lib/phased", "/etc/phased"}, StateDir: "/srv/state", Durability: "hook",
 		Env:   map[string]string{"HTTP_PROXY": "http://proxy:3128", "PORT": "8080", "FLAG": "yes", "EMPTY": "", "OCTAL": "007"},
 		Stdin: "inherit", Dir: "/srv", Umask: 0o077, Grace: 3 * time.Second, Timeout: 36 * time.Hour,
-		PhaseTimeout: 20 * time.Minute, FailureTimeout: 36 * time.Hour, Orphans: "kill", Trust: "auto", OutputLimit: 512 << 10,
+		PhaseTimeout: 20 * time.Minute, FailureTimeout: 36 * time.Hour, Orphans: "kill", Containment: "cgroup", Trust: "auto", OutputLimit: 512 << 10,
 		Retention:     Retention{Runs: 7, Age: 48 * time.Hour, Size: 2 << 30},
 		Personalities: Personalities{Capture: "tee", Trust: "warn"},
 		PrivateTTL:    7 * day,

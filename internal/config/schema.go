@@ -57,6 +57,7 @@ func (d *decoder) topFields(s *Settings) []field {
 		duration("hook-timeout", "5m", &s.HookTimeout),
 		duration("failure-timeout", "5m", &s.FailureTimeout),
 		choice("orphans", &s.Orphans, "refuse", "wait", "kill"),
+		choice("containment", &s.Containment, "auto", phased.ContainCgroup, phased.ContainReaper, phased.ContainOff),
 		choice("trust", &s.Trust, "auto", "refuse", "warn", "off"),
 		{"output-limit", func(n *yaml.Node, at string) { put(&s.OutputLimit)(d.outputLimit(n, at)) }},
 		{"retention", func(n *yaml.Node, at string) {

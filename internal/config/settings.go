@@ -30,6 +30,7 @@ type Settings struct {
 	HookTimeout    time.Duration     // of each hook; 0: none
 	FailureTimeout time.Duration     // of the failure phase; 0: none
 	Orphans        string            // refuse, wait or kill
+	Containment    string            // auto, cgroup, reaper or off
 	Trust          string            // auto, refuse, warn or off; auto: root refuses, others do not look
 	OutputLimit    int64             // bytes kept of a hook's output, 1 or more
 	Retention      Retention
@@ -168,6 +169,7 @@ func Default() *Settings {
 		Grace:          10 * time.Second,
 		FailureTimeout: 5 * time.Minute,
 		Orphans:        "refuse",
+		Containment:    "auto",
 		Trust:          "auto",
 		OutputLimit:    8 << 20,
 		Retention:      Retention{Runs: 200, Age: 90 * 24 * time.Hour, Size: 1 << 30},

@@ -241,6 +241,7 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry, t
 	r.emit(phased.HookFinished{
 		Phase: p.Name, Hook: e.Name, Exit: res.Exit, Took: time.Since(began), Usage: res.Usage,
 		Out: res.Out, Err: res.Err, Files: res.Files, Left: res.Left,
+		LeftBehind: res.LeftBehind, LeftMore: res.LeftMore, Leak: res.Leak,
 		Ended: res.Ended, Ignored: ignored, Trace: res.Trace,
 	})
 	r.over = r.over || res.Ended

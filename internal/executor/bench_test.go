@@ -66,9 +66,15 @@ func bare(tb testing.TB, path string) {
 // ratio is what counts.
 func BenchmarkNoop(b *testing.B) {
 	path := program(b, "noop", "#!/bin/sh\nexit 0\n")
-	for _, out := range []Output{Captured, Inherited} {
-		b.Run(string(out), func(b *testing.B) {
-			p := &Process{Output: out, Group: true, Marker: "PHASED_RUN_ID=bench"}
+	for _, c := range []struct {
+		name, mode string
+		out        Output
+	}{{"captured", "", Captured}, {"inherited", "", Inherited}, {"captured in a cgroup", phased.ContainCgroup, Captured}, {"captured under a reaper", phased.ContainReaper, Captured}} {
+		b.Run(c.name, func(b *testing.B) {
+			p := &Process{Output: c.out, Group: true, Marker: "PHASED_RUN_ID=bench"}
+			if c.mode != "" {
+				p.Contain = contained(b, c.mode)
+			}
 			enter(b, p, native(nobody{}))
 			h := hookOf(path)
 			h.Env = []phased.Text{"PHASED_RUN_ID=bench", "PHASED_LIFECYCLE=refresh", "PHASED_PHASE=configure", "PHASED_HOOK=noop", "PHASED_STATE_DIR=/var/lib/phased"}

@@ -9,10 +9,12 @@
 //
 //   - A hook's own process has ended, and was waited for, when Exec returns.
 //     Exec waits for no other process, unless it ended the hook itself.
-//   - At a time limit or a stop it ends the whole tree of the hook: its
-//     descendants, its process group and session, and what carries its marker.
-//     A process that has left all four (a daemon that has cleared its
-//     environment) is not found. What earlier hooks left behind is spared.
+//   - At a time limit or a stop it ends the whole tree of the hook: what is in
+//     its cgroup, or descends from its reaper, where the hook has one (see
+//     Containment); its descendants, its process group and session, and what
+//     carries its marker. What earlier hooks left behind is spared. Without a
+//     Containment, a process that has left all four (a daemon that has cleared its
+//     environment) is not found.
 //   - No descriptor of phased reaches a hook but 0, 1 and 2 and those that
 //     phased was itself given (see CloseOthers).
 //   - The umask is a property of the whole process. Enter sets it, Leave and

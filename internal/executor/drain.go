@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"phased/internal/proc"
 )
 
 const (
@@ -98,4 +100,18 @@ func detach(fds int) int {
 		return 1
 	}
 	return 0
+}
+
+// isDrain reports whether the process is a drain process: of this very program,
+// and in its second stage.
+func isDrain(pid int) bool {
+	if has, _ := proc.HasEnv(pid, drainStage+"=1"); !has {
+		return false
+	}
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return false
+	}
+	its, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	return err == nil && os.SameFile(own, its)
 }

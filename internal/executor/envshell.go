@@ -49,6 +49,9 @@ type EnvShell struct {
 	Output       Output
 	Limit        int64
 	DrainCommand []string
+	// Contain keeps everything still while the descendants of a hook are killed;
+	// nil: nothing does.
+	Contain *Containment
 	// Stdin, Stdout and Stderr are what bash and its hooks get; nil: those of os.
 	Stdin, Stdout, Stderr *os.File
 	// Redact is that of Process.
@@ -127,10 +130,13 @@ func (s *EnvShell) begin() error {
 	for i, e := range s.setup.Surroundings.Env {
 		env[i] = string(e)
 	}
+	sys := &syscall.SysProcAttr{}
+	s.Contain.inShared(sys)
 	pid, err := syscall.ForkExec(bash, []string{bash, s.script.path(s.script.r)}, &syscall.ProcAttr{
 		Dir:   string(s.setup.Surroundings.Dir),
 		Env:   env,
 		Files: []uintptr{uintptr(fileno(s.Stdin, os.Stdin)), uintptr(fileno(s.Stdout, os.Stdout)), uintptr(fileno(s.Stderr, os.Stderr))},
+		Sys:   sys,
 	})
 	if err != nil {
 		return envError(statusNotFound, "cannot start %s, which environment files need: %v", bash, err)

@@ -263,14 +263,14 @@ func (w *watcher) killHook(reason string) {
 		return
 	}
 	w.kill, w.grace = nil, nil
-	n, _ := descendants(w.pid, w.start).kill()
+	n, _ := w.s.Contain.stilled(descendants(w.pid, w.start)).kill()
 	w.signalled(unix.SIGKILL, reason, n)
 }
 
 // killAll kills bash and all that descends from it.
 func (w *watcher) killAll(reason string) {
 	w.kill, w.grace = nil, nil
-	n, _ := descendants(w.s.pid, w.s.start).kill()
+	n, _ := w.s.Contain.stilled(descendants(w.s.pid, w.s.start)).kill()
 	w.signalled(unix.SIGKILL, reason, n)
 }
 

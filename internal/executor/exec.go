@@ -59,6 +59,7 @@ type job struct {
 	pause  time.Duration // until the next look at the tree
 	doubts int           // looks that found nothing, and were not sure
 
+	cell    cell  // nil: none
 	session *talk // of a sourced hook; nil: it is a process of its own
 }
 
@@ -96,16 +97,25 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 	}
 	begin := again(n.regular, [2]int{files[1], files[2]})
 	p.clock.Starting()
-	pid, pidfd, exit, err := p.start(h, files)
+	c, err := p.Contain.begin(h, n.setup.Sink, n.setup.Surroundings.Umask)
+	if err != nil {
+		closeAll(ends)
+		p.cap.close()
+		return phased.Result{}, err
+	}
+	pid, pidfd, exit, err := p.start(h, files, c)
 	closeAll(ends)
 	if err != nil || exit != nil {
+		if c != nil {
+			c.close(true)
+		}
 		p.cap.close()
 		if err != nil {
 			return phased.Result{}, err
 		}
 		return phased.Result{Exit: *exit}, nil
 	}
-	j := &job{p: p, hook: h, setup: n.setup, pid: pid, pidfd: pidfd, start: p.clock.Started(pid)}
+	j := &job{p: p, hook: h, setup: n.setup, cell: c, pid: pid, pidfd: pidfd, start: p.clock.Started(pid)}
 	defer unix.Close(pidfd)
 	n.setup.Sink.Started(h, phased.Process{Pid: pid, Start: j.start, Files: begin})
 	p.yield()
@@ -322,6 +332,11 @@ func (j *job) terminate(e *ending, now time.Time) {
 // started since its beginning.
 func (j *job) newTree() *tree {
 	t := newTree(j.hook, j.pid, j.pidfd, j.start, j.p.phase.group, j.p.Marker)
+	t.cell = j.cell
+	j.p.Contain.stilled(t)
+	if _, ok := j.cell.(*reaped); ok {
+		t.group = false // it has been waited for: the number may be another's
+	}
 	if j.session != nil && len(t.marks) > 0 {
 		t.marks = t.marks[:1]
 	}
@@ -358,15 +373,19 @@ func (j *job) abandon(err error) error {
 		j.tree = j.newTree()
 	}
 	j.tree.kill()
-	_, _, _ = reap(j.pid)
+	_, _, _ = j.reap()
+	if j.cell != nil {
+		j.cell.close(true)
+	}
 	j.p.cap.close()
 	return fmt.Errorf("cannot watch hook %s: %w", j.hook.Path, err)
 }
 
 // finish waits for the hook's process, which is gone, and gathers the result.
 func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
-	ws, ru, err := reap(j.pid)
+	ws, ru, err := j.reap()
 	if err != nil {
+		j.settle(&phased.Result{}, time.Now())
 		j.p.cap.close()
 		return phased.Result{}, fmt.Errorf("cannot wait for hook %s: %w", j.hook.Path, err)
 	}
@@ -380,6 +399,7 @@ func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
 		r.Signal = signal
 	}
 	if j.p.Output == Inherited {
+		j.settle(&r, time.Now().Add(linger))
 		fds := [2]int{files[1], files[2]}
 		if !r.OK() {
 			j.p.phase.regular = regular(fds) // the story of a failure names the file, as it is called now
@@ -388,12 +408,47 @@ func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
 		return r, nil
 	}
 	c := &j.p.cap
+	deadline := time.Now().Add(linger)
 	r.Left, err = c.finish()
+	j.settle(&r, deadline)
+	if r.Left && r.Leak != phased.LeakKeep && r.Leak != "" { // its writers were killed
+		var again error
+		r.Left, again = c.finish()
+		err = errors.Join(err, again)
+	}
 	r.Out, r.Err = c.count[0], c.count[1]
 	if r.Left {
 		err = errors.Join(err, j.p.left.add(j.hook, j.setup.Sink, c))
 	}
 	return r, err
+}
+
+// reap waits for the hook's own process.
+func (j *job) reap() (unix.WaitStatus, unix.Rusage, error) {
+	if c, ok := j.cell.(*reaped); ok {
+		return c.wait()
+	}
+	return reap(j.pid)
+}
+
+// settle sees to what the hook, which was waited for, has left behind. After a
+// time limit or a stop that is nobody, or who could not be killed.
+func (j *job) settle(r *phased.Result, deadline time.Time) {
+	t := j.tree
+	if t == nil {
+		t = j.newTree()
+	}
+	if t.group { // the number may be another's from now on
+		t.group = false
+		t.known[j.pid] = j.start
+	}
+	h := j.hook
+	if j.ending != nil {
+		h.Leak = phased.LeakKill
+	}
+	if err := leaks(j.cell, h, t, deadline, r); err != nil {
+		j.setup.Sink.Warning(err.Error())
+	}
 }
 
 // stoppedByTerminal reports whether a hook in phased's own process group was
@@ -431,7 +486,11 @@ func exitOf(ws unix.WaitStatus) phased.Exit {
 // usage returns what the process used. Its peak of memory counts from before
 // its exec, when the memory was phased's: a smaller peak than that is unknown.
 func usage(ru unix.Rusage) *phased.Usage {
-	u := &phased.Usage{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
+	const block = 512 // what the kernel counts storage in
+	u := &phased.Usage{
+		User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano()),
+		Read: ru.Inblock * block, Written: ru.Oublock * block,
+	}
 	var own unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &own) == nil && ru.Maxrss > own.Maxrss {
 		u.MaxRSS = ru.Maxrss << 10

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(DrainMain(n))
 	}
+	if len(os.Args) == 2 && os.Args[1] == "__reap" {
+		os.Exit(ReaperMain())
+	}
 	if len(os.Args) > 1 && os.Args[1] == "__run" {
 		os.Exit(runAlone(os.Args[2:]))
 	}

@@ -61,6 +61,8 @@ type Process struct {
 	// main calls DrainMain with the number that follows. Close starts it where
 	// somebody still holds captured output; without one such writers get SIGPIPE.
 	DrainCommand []string
+	// Contain holds together what hooks start; nil: nothing does.
+	Contain *Containment
 	// Stdin, Stdout and Stderr are what is inherited; nil: those of os.
 	Stdin, Stdout, Stderr *os.File
 	// Redact takes secrets out of captured output; nil: there are none.

@@ -20,10 +20,14 @@ import (
 )
 
 func TestProcess(t *testing.T) {
-	testExecutor(t, kind{}, func(tb testing.TB, o Options) seam {
-		tb.Helper()
-		return &Process{List: o.List, Limit: o.Limit, Stdin: o.Stdin, Group: true, Marker: marker}
-	})
+	for _, mode := range modes() {
+		t.Run(mode, func(t *testing.T) {
+			testExecutor(t, kind{}, func(tb testing.TB, o Options) seam {
+				tb.Helper()
+				return &Process{List: o.List, Limit: o.Limit, Stdin: o.Stdin, Group: true, Marker: marker, Contain: contained(tb, mode)}
+			})
+		})
+	}
 }
 
 // exec runs one hook that has to end by itself.

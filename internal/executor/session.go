@@ -49,6 +49,7 @@ type Session struct {
 	DrainCommand                      []string
 	CloseOthers, ForwardSignal, Group bool
 	Marker                            string
+	Contain                           *Containment
 	Stdin, Stdout, Stderr             *os.File
 	// Private is a directory that only this user can enter, where snapshots of the
 	// variable space are left: last, and before-PHASE. "": none are left.
@@ -97,6 +98,7 @@ type Session struct {
 	run      *sourcing
 	last     phased.Hook // that ran: what is written later is taken for its
 	spaces   snapshots
+	cells    *sessionCells // nil: none
 	idle     *idle
 }
 
@@ -189,7 +191,7 @@ func (s *Session) begin(ctx context.Context) error {
 	}
 	s.p = Process{
 		Output: s.Output, Limit: s.Limit, Group: s.Group, ForwardSignal: s.ForwardSignal, Marker: s.Marker, CloseOthers: s.CloseOthers,
-		DrainCommand: s.DrainCommand, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Redact: s.secrets(),
+		DrainCommand: s.DrainCommand, Contain: s.Contain, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Redact: s.secrets(),
 	}
 	setup := s.setup
 	setup.Surroundings.Umask = -1 // the shell sets it for itself
@@ -277,11 +279,15 @@ func (s *Session) startBash() error {
 	}
 	defer closeAll(ends)
 	s.pidfd = -1
+	sys := &syscall.SysProcAttr{PidFD: &s.pidfd, Setpgid: n.group}
+	if err := s.enterCell(sys); err != nil {
+		return err
+	}
 	pid, err := syscall.ForkExec(bash, argv, &syscall.ProcAttr{
 		Dir:   string(s.setup.Surroundings.Dir),
 		Env:   environment(n.env, nil),
 		Files: []uintptr{uintptr(files[0]), uintptr(files[1]), uintptr(files[2])},
-		Sys:   &syscall.SysProcAttr{PidFD: &s.pidfd, Setpgid: n.group},
+		Sys:   sys,
 	})
 	if err != nil {
 		exit := explain(bash, string(s.setup.Surroundings.Dir), err)
@@ -373,7 +379,7 @@ func (s *Session) release() error {
 		s.pid = 0
 		s.over = true
 	}
-	err = errors.Join(err, s.p.Close(context.Background()))
+	err = errors.Join(err, s.leaveCells(), s.p.Close(context.Background()))
 	if s.ownDir {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 		s.ownDir = false

@@ -112,6 +112,7 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 	s.p.cap.flush() // what came late of the one before
 	s.p.cap.end()
 	s.p.cap.begin(s.setup.Sink, h)
+	s.nextCell(h)
 	if err := s.script.write(text); err != nil {
 		return phased.Result{}, err
 	}
@@ -162,6 +163,7 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	s.p.cap.end()
 	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
 	s.p.cap.after(s.setup.Sink, run.hook)
+	s.leftBehind(&r)
 	s.explain(run, &r, j)
 	// Who resumes goes on at this hook, in the space that it had.
 	s.spaces.frozen = s.spaces.frozen || !r.OK() && s.phase.OnFailure != phased.Shell && s.phase.Calls == ""

@@ -45,6 +45,9 @@ func (s *Session) awaitFor(ctx context.Context, until func(record) bool) (record
 // of failures, and ends the session where the context ends.
 func (s *Session) listen(ctx context.Context, h phased.Hook, askAt time.Time, until func(record) bool) (*job, record, error) {
 	j := &job{p: &s.p, hook: h, setup: s.setup, pid: s.pid, pidfd: s.pidfd, start: s.start}
+	if s.cells != nil {
+		j.cell = s.cells
+	}
 	var got record
 	j.session = &talk{exiting: func() bool { return s.exiting }, fd: s.answers.r, ask: s.probe, askAt: askAt, hear: func() (bool, error) {
 		for s.heard.read(s.answers.r) {

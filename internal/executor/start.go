@@ -13,7 +13,7 @@ import (
 
 // start starts the hook with the descriptors as its 0, 1 and 2. It returns an
 // Exit where this hook cannot be run, and an error where phased can run none.
-func (p *Process) start(h phased.Hook, files [3]int) (pid, pidfd int, exit *phased.Exit, err error) {
+func (p *Process) start(h phased.Hook, files [3]int, c cell) (pid, pidfd int, exit *phased.Exit, err error) {
 	n := p.phase
 	dir := string(n.setup.Surroundings.Dir)
 	pidfd = -1
@@ -29,15 +29,17 @@ func (p *Process) start(h phased.Hook, files [3]int) (pid, pidfd int, exit *phas
 	for _, a := range h.Args {
 		argv = append(argv, string(a))
 	}
-	pid, err = syscall.ForkExec(path, argv, attr)
+	p.Contain.inShared(attr.Sys)
+	spawn := spawner(c, attr)
+	pid, err = spawn(path, argv, attr)
 	if errors.Is(err, unix.ENOEXEC) {
-		pid, exit, err = script(path, dir, argv, attr)
+		pid, exit, err = script(path, dir, argv, attr, spawn)
 	}
 	runtime.KeepAlive(p) // the files that the descriptors belong to
 	switch {
 	case exit != nil:
 		return 0, -1, exit, nil
-	case err != nil && starting(err):
+	case err != nil && (starting(err) || errors.Is(err, errReaper)):
 		return 0, -1, nil, fmt.Errorf("cannot start %s: %w", path, err)
 	case err != nil:
 		return 0, -1, explain(path, dir, err), nil
@@ -52,8 +54,22 @@ func (p *Process) start(h phased.Hook, files [3]int) (pid, pidfd int, exit *phas
 	return pid, pidfd, nil, nil
 }
 
+// spawn starts a program as syscall.ForkExec does.
+type spawn func(path string, argv []string, attr *syscall.ProcAttr) (int, error)
+
+// spawner is how a hook is started in the cell.
+func spawner(c cell, attr *syscall.ProcAttr) spawn {
+	switch c := c.(type) {
+	case *cgroup:
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, c.fd
+	case *reaped:
+		return c.start
+	}
+	return syscall.ForkExec
+}
+
 // script runs a file without a #! line by bash, with itself as $0.
-func script(path, dir string, argv []string, attr *syscall.ProcAttr) (int, *phased.Exit, error) {
+func script(path, dir string, argv []string, attr *syscall.ProcAttr, spawn spawn) (int, *phased.Exit, error) {
 	ok, err := isScript(path, dir)
 	if err != nil {
 		return 0, cannotRun(statusCannotRun, "%s has no #! line, and cannot be read: %v", path, errors.Unwrap(err)), nil
@@ -61,8 +77,8 @@ func script(path, dir string, argv []string, attr *syscall.ProcAttr) (int, *phas
 	if !ok {
 		return 0, nil, unix.ENOEXEC
 	}
-	pid, err := syscall.ForkExec(shell, append([]string{shell, "--"}, argv...), attr)
-	if err != nil && !starting(err) {
+	pid, err := spawn(shell, append([]string{shell, "--"}, argv...), attr)
+	if err != nil && !starting(err) && !errors.Is(err, errReaper) {
 		status := statusCannotRun
 		if errors.Is(err, unix.ENOENT) {
 			status = statusNotFound

@@ -21,6 +21,7 @@ const (
 	// youth is the age up to which a process without an environment may be
 	// about to start its first program.
 	youth    = time.Second
+	cellWait = 5 * time.Second        // for all of a cell to end that were killed at one stroke
 	killWait = 100 * time.Millisecond // for the killed to end, a round
 )
 
@@ -41,6 +42,8 @@ type tree struct {
 	// marks are entries of the environment by which members are recognised that
 	// have left everything else; none: not at all.
 	marks []string
+	cell  cell           // that holds it together; nil: none
+	still *cgroup        // in which nothing moves while the tree is killed; nil: none
 	known map[int]uint64 // members, by pid, with their start time
 	// old are pids of processes that are older than the hook, or zombies, and
 	// need not be read again; unclear are processes that a scan could not judge.
@@ -126,11 +129,30 @@ func (t *tree) led(s proc.Stat, starts map[int]uint64) bool {
 	return false
 }
 
-// scan returns the members that run. It is sure that there are no others unless
+// scan returns the members that run. It is sure that there are no others where
+// there is a cell that says so: what has left it (root can) is looked for too.
+func (t *tree) scan() (members []proc.Stat, sure bool, err error) {
+	if t.cell == nil {
+		return t.search()
+	}
+	in, empty, err := t.cell.look()
+	if !t.cell.exact() {
+		members, _, err = t.search()
+	}
+	for _, s := range in {
+		if start, ok := t.known[s.Pid]; !ok || start != s.Start || !slices.ContainsFunc(members, func(m proc.Stat) bool { return m.Pid == s.Pid }) {
+			t.known[s.Pid] = s.Start
+			members = append(members, s)
+		}
+	}
+	return members, empty && len(members) == 0, err
+}
+
+// search is scan without a cell. It is sure that there are no others unless
 // one of those that it looked at may have forked another behind its back: it
 // ended meanwhile, or had no environment to be seen, as a process has for a
 // moment that starts a program.
-func (t *tree) scan() (members []proc.Stat, sure bool, err error) {
+func (t *tree) search() (members []proc.Stat, sure bool, err error) {
 	wanted := 0
 	all, err := proc.Some(func(pid int) bool {
 		if t.old[pid] {
@@ -249,6 +271,13 @@ func (t *tree) resume() {
 // whose parent dies first is not found any more.
 func (t *tree) kill() (int, []proc.Stat) {
 	defer unix.PidfdSendSignal(t.pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // whatever /proc says, the hook itself
+	count := 0
+	if t.still != nil {
+		defer t.still.freeze(time.Now().Add(cellWait))()
+	}
+	if t.cell != nil {
+		count = t.cell.kill(time.Now().Add(cellWait))
+	}
 	killed := make(map[int]uint64)
 	var left []proc.Stat
 	for round := range killRounds {
@@ -262,7 +291,7 @@ func (t *tree) kill() (int, []proc.Stat) {
 			_ = unix.Kill(-t.pid, unix.SIGKILL) // what has come since; nobody left is no error
 		}
 		if len(held) == 0 && (sure || round >= unsureRounds) {
-			return len(killed), nil
+			return count + len(killed), nil
 		}
 		left = held.await(time.Now().Add(killWait))
 		hit := func(s proc.Stat) bool { return killed[s.Pid] == s.Start }
@@ -270,7 +299,7 @@ func (t *tree) kill() (int, []proc.Stat) {
 			break // processes of another user: no right to signal them
 		}
 	}
-	return len(killed), left
+	return count + len(killed), left
 }
 
 // frozen are processes that were stopped, by pid.

@@ -67,7 +67,7 @@ func eventsDocument(t *testing.T) string {
 		writeFields(t, &b, typ, &nested)
 	}
 	b.WriteString("\n## Codes\n\nThese are frozen: a code never changes its meaning. New ones may come.\n")
-	for _, name := range []string{"Status", "Cause", "Verdict", "ChangeKind", "WarningCode"} {
+	for _, name := range []string{"Status", "Cause", "Verdict", "ChangeKind", "WarningCode", "LeakPolicy"} {
 		fmt.Fprintf(&b, "\n### %s\n\n| code | |\n|---|---|\n", strings.ToLower(name))
 		for _, c := range src.codes[name] {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", c[0], c[1])

@@ -3,11 +3,11 @@ package journal
 import (
 	"cmp"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
 	"phased/internal/proc"
@@ -32,6 +32,7 @@ type Orphan struct {
 //   - members of its process group, where it had one of its own,
 //   - processes whose environment names the run and the hook, also a hook that
 //     was started and never recorded,
+//   - who is in the run's cgroup, but for what was kept there,
 //   - and the descendants of all these.
 //
 // What a finished hook left behind, a service for example, is none. Nor is this
@@ -68,23 +69,68 @@ func (s *Store) Orphans(runs []phased.Run) []Orphan {
 
 func orphansOf(run *phased.Run, all []proc.Stat) []Orphan {
 	hooks := hooksOf(run)
+	cells := cellsOf(run)
 	var found []Orphan
 	for _, p := range all {
-		if p.Start < run.Start.PidStart {
-			continue // older than the run
+		hook := cells[p.Pid]
+		if hook == nil && p.Start >= run.Start.PidStart { // not older than the run
+			hook = hooks.find(p)
 		}
-		hook := hooks.find(p)
 		if hook == nil {
 			continue
 		}
 		for _, q := range append([]proc.Stat{p}, proc.Descendants(all, p.Pid)...) {
 			found = append(found, Orphan{
 				Pid: q.Pid, Start: q.Start, Command: proc.CommandLine(q.Pid), Run: run.ID, Base: run.Start.Base,
-				Phase: hook.phase, Hook: hook.name, Age: age(q.Start),
+				Phase: hook.phase, Hook: hook.name, Age: proc.Age(q.Start, proc.Now()),
 			})
 		}
 	}
 	return found
+}
+
+// cellsOf returns who is in the cgroups of the run's hooks, with the hook.
+func cellsOf(run *phased.Run) map[int]*hookKey {
+	c := run.Start.Containment
+	if c == nil || c.Mode != phased.ContainCgroup || c.Path == "" || run.Start.Personality != "" || filepath.Base(string(c.Path)) != phased.RunCell(run.ID) {
+		return nil
+	}
+	dir := string(c.Path)
+	names, err := proc.CgroupsBelow(dir)
+	if err != nil {
+		return nil
+	}
+	in := map[int]*hookKey{}
+	for _, name := range names {
+		if name == phased.KeptCell {
+			continue
+		}
+		pids, err := proc.CgroupPids(dir + "/" + name)
+		if err != nil {
+			continue
+		}
+		for _, pid := range pids {
+			in[pid] = cellHook(run, name)
+		}
+	}
+	return in
+}
+
+// cellHook returns the hook of the cgroup of that name: the last that the name
+// fits, or, where it was not recorded any more, what the name tells.
+func cellHook(run *phased.Run, cell string) *hookKey {
+	number, name, _ := strings.Cut(cell, "-")
+	n, _ := strconv.Atoi(number)
+	key := &hookKey{name: phased.Text(name)}
+	for _, p := range run.Phases {
+		key.phase = p.Phase
+		for _, h := range p.Hooks {
+			if phased.CellName(n, h.Hook) == cell {
+				return &hookKey{h.Phase, h.Hook}
+			}
+		}
+	}
+	return key
 }
 
 // hookKey names a hook of a run.
@@ -155,14 +201,4 @@ func environment(pid int) (run string, key hookKey) {
 		}
 	}
 	return run, key
-}
-
-// age returns how long ago a process was started. The kernel counts start times
-// in hundredths of a second for user space, on every architecture.
-func age(start uint64) time.Duration {
-	var now unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
-		return 0
-	}
-	return max(0, time.Duration(now.Nano())-time.Duration(start)*(time.Second/100))
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +74,7 @@ func TestOrphansOfAKilledRun(t *testing.T) {
 		t.Errorf("orphans %v, want %v, and not the services %v", got, want, not)
 	}
 	for _, o := range orphans {
-		hook, commands := phased.Text("20-b\xff"), []string{"sleep 4000", "/bin/sleep 4000", "setsid sleep 4000"} // the last before its exec
+		hook := phased.Text("20-b\xff")
 		if strconv.Itoa(o.Pid) == texts[0][len(texts[0])-1] {
 			hook = "30-c\xff"
 		}
@@ -83,7 +85,7 @@ func TestOrphansOfAKilledRun(t *testing.T) {
 		if o.Age < 0 || o.Age > time.Hour {
 			t.Errorf("age %v", o.Age)
 		}
-		if strconv.Itoa(o.Pid) != texts[0][0] && !slices.Contains(commands, o.Command) {
+		if strconv.Itoa(o.Pid) != texts[0][0] && !strings.Contains(o.Command, "sleep 4000") { // that of its shell, before its exec
 			t.Errorf("command %q", o.Command)
 		}
 	}
@@ -230,4 +232,52 @@ func TestOrphansLeavesZombiesOut(t *testing.T) {
 		t.Errorf("a zombie is an orphan: %+v", got)
 	}
 	cmd.Wait()
+}
+
+// TestOrphansInACgroup proves that what is in the cgroup of a dead run's hook is
+// its orphan though it has left everything else, and that what was kept is none.
+func TestOrphansInACgroup(t *testing.T) {
+	own, err := proc.OwnCgroup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := "cells-" + strconv.Itoa(os.Getpid())
+	dir := filepath.Join(own.Dir(), phased.RunCell(id))
+	var pids []int
+	for _, cell := range []string{"", "/2-20-b_", "/" + phased.KeptCell} {
+		if err := os.Mkdir(dir+cell, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { eventually(t, "the cgroup is gone", func() bool { return os.Remove(dir+cell) == nil }) })
+		if cell == "" {
+			continue
+		}
+		cgroup, err := os.Open(dir + cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/bin/sleep", "4000")
+		cmd.Env, cmd.SysProcAttr = []string{"A=1"}, &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
+		err = cmd.Start()
+		cgroup.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		pids = append(pids, cmd.Process.Pid)
+	}
+	run := phased.Run{ID: id, Start: phased.RunStarted{BootID: proc.BootID(), Containment: &phased.Containment{Mode: phased.ContainCgroup, Path: phased.Text(dir)}}}
+	done := &phased.Exit{Cause: phased.CauseOK}
+	run.Phases = []phased.PhaseRun{{PhaseStarted: phased.PhaseStarted{Phase: "configure"}, Hooks: []phased.HookRun{
+		{HookStarted: phased.HookStarted{Phase: "configure", Hook: "10-a"}, Exit: done}, {HookStarted: phased.HookStarted{Phase: "configure", Hook: "20-b\xff"}},
+	}}}
+	s := openStore(t, Options{})
+	got := s.Orphans([]phased.Run{run})
+	if len(got) != 1 || got[0].Pid != pids[0] || got[0].Hook != "20-b\xff" || got[0].Phase != "configure" {
+		t.Errorf("%+v, expected process %d of configure/20-b\\xff", got, pids[0])
+	}
+	run.ID = "another"
+	if got := s.Orphans([]phased.Run{run}); len(got) != 0 {
+		t.Errorf("of a run whose cgroup that cannot be: %+v", got)
+	}
 }

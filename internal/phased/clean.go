@@ -71,6 +71,10 @@ func (c cleaning) hook(p Payload) Payload {
 		return p
 	case HookFinished:
 		p.Hook, p.Exit.Message, p.Trace = c.text(p.Hook), c.clean(p.Exit.Message), c.trace(p.Trace)
+		p.LeftBehind = slices.Clone(p.LeftBehind)
+		for i := range p.LeftBehind {
+			p.LeftBehind[i].Command = c.text(p.LeftBehind[i].Command)
+		}
 		return p
 	case HookWarning:
 		p.Hook, p.Message, p.File = c.text(p.Hook), c.clean(p.Message), c.text(p.File)

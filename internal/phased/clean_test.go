@@ -80,6 +80,7 @@ func TestCleanedCleansEveryText(t *testing.T) {
 		phase.skipped.phase phase.skipped.reason phase.finished.phase phase.finished.status phase.started.phase
 		phase.started.entries.root phase.started.entries.verdict phase.started.entries.number phase.started.entries.mode phase.started.entries.digest
 		phase.started.entries.leak phase.started.entries.frequency phase.started.entries.inputs hook.started.inputs.path hook.started.inputs.digest
+		run.started.containment.mode run.started.containment.path run.started.containment.why hook.finished.leak
 		run.waiting.closed_by run.waiting.requests.phase run.waiting.requests.when run.waiting.boot_id
 		phase.started.entries.plugin phase.started.differences.what
 		hook.skipped.phase hook.skipped.reason hook.started.phase hook.started.files.type hook.started.files.path hook.started.run

@@ -47,11 +47,16 @@ func appendHookFinished(b []byte, d HookFinished) []byte {
 		b = append(b, `,"system_ns":`...)
 		b = strconv.AppendInt(b, int64(u.System), 10)
 		b = appendNumber(b, "max_rss", u.MaxRSS)
+		b = appendNumber(b, "memory_peak", u.Memory)
+		b = appendNumber(b, "read", u.Read)
+		b = appendNumber(b, "written", u.Written)
+		b = appendNumber(b, "tasks_peak", u.Tasks)
 		b = append(b, '}')
 	}
 	b = appendNumber(b, "out", d.Out)
 	b = appendNumber(b, "err", d.Err)
 	b = appendDescriptors(b, "files", d.Files)
+	b = appendLeftBehind(b, d)
 	b = appendTrue(b, "left", d.Left)
 	b = appendTrue(b, "ended", d.Ended)
 	b = appendTrue(b, "ignored", d.Ignored)
@@ -60,6 +65,27 @@ func appendHookFinished(b []byte, d HookFinished) []byte {
 		b, _ = appendAny(b, d.Trace) // text and numbers: cannot fail
 	}
 	return append(b, '}')
+}
+
+func appendLeftBehind(b []byte, d HookFinished) []byte {
+	if len(d.LeftBehind) > 0 {
+		b = append(b, `,"left_behind":`...)
+		for i, p := range d.LeftBehind {
+			b = append(b, "[,"[min(i, 1)])
+			b = append(b, `{"pid":`...)
+			b = strconv.AppendInt(b, int64(p.Pid), 10)
+			b = append(b, `,"pid_start":`...)
+			b = strconv.AppendUint(b, p.PidStart, 10)
+			b = append(b, `,"command":`...)
+			b = p.Command.appendJSON(b)
+			b = append(b, `,"age_ns":`...)
+			b = strconv.AppendInt(b, int64(p.Age), 10)
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	b = appendNumber(b, "left_more", int64(d.LeftMore))
+	return appendField(b, "leak", string(d.Leak))
 }
 
 func appendTrue(b []byte, name string, v bool) []byte {

@@ -43,6 +43,13 @@ func appendRunStarted(b []byte, d RunStarted) []byte {
 	b = append(b, `,"output":`...)
 	b = appendString(b, d.Output)
 	b = appendDescriptors(b, "inherited", d.Inherited)
+	if c := d.Containment; c != nil {
+		b = append(b, `,"containment":{"mode":`...)
+		b = appendString(b, c.Mode)
+		b = appendField(b, "why", c.Why)
+		b = appendTextField(b, "path", c.Path)
+		b = append(b, '}')
+	}
 	b = append(b, `,"surroundings":`...)
 	b = appendSurroundings(b, d.Surroundings)
 	b = append(b, `,"phases":`...)

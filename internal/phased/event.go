@@ -109,6 +109,7 @@ type RunStarted struct {
 	From         string       `json:"from,omitempty" doc:"run in whose saved variable space this run starts"`
 	Output       string       `json:"output" doc:"captured, inherited or tee"`
 	Inherited    []Descriptor `json:"inherited,omitempty" doc:"what descriptors 1 and 2 were, where output is inherited"`
+	Containment  *Containment `json:"containment,omitempty" doc:"how processes of hooks are held together"`
 	Surroundings Surroundings `json:"surroundings" doc:"process state that every hook starts with"`
 	Phases       []string     `json:"phases" doc:"names of the planned phases, in order"`
 	Hooks        int          `json:"hooks" doc:"number of hooks that the plan runs, without the failure phase"`
@@ -191,8 +192,12 @@ type HookFinished struct {
 	Out   int64         `json:"out,omitempty" doc:"bytes captured from stdout, before cutting"`
 	Err   int64         `json:"err,omitempty" doc:"bytes captured from stderr, before cutting"`
 	Files []Descriptor  `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output ends"`
-	Left  bool          `json:"left,omitempty" doc:"a process that it left behind still holds its output"`
-	Ended bool          `json:"ended,omitempty" doc:"the session ended in this hook"`
+	// LeftBehind is what the containment found.
+	LeftBehind []LeftBehind `json:"left_behind,omitempty" doc:"processes that it has left behind, the oldest first"`
+	LeftMore   int          `json:"left_more,omitempty" doc:"how many more there were"`
+	Leak       LeakPolicy   `json:"leak,omitempty" doc:"what became of them: keep (they live on), kill, or fail (killed, and the hook has failed)"`
+	Left       bool         `json:"left,omitempty" doc:"a process that it left behind still holds its output"`
+	Ended      bool         `json:"ended,omitempty" doc:"the session ended in this hook"`
 	// Ignored: the phase's policy is shell, and the session lived on.
 	Ignored bool   `json:"ignored,omitempty" doc:"its failure changes nothing: the shell went on"`
 	Trace   *Trace `json:"trace,omitempty" doc:"where it failed"`

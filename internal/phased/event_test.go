@@ -256,7 +256,7 @@ func BenchmarkAppendHook(b *testing.B) {
 		Phase: "configure", Hook: "50-something", Path: "/etc/phased/configure.d/50-something", Pid: 4711, PidStart: 123456789,
 	}}
 	finished := Event{Run: started.Run, Seq: 2, Time: at, Data: HookFinished{
-		Phase: "configure", Hook: "50-something", Exit: Exit{Cause: CauseOK}, Took: 1234567, Usage: &Usage{1, 2, 3},
+		Phase: "configure", Hook: "50-something", Exit: Exit{Cause: CauseOK}, Took: 1234567, Usage: &Usage{User: 1, System: 2, MaxRSS: 3},
 	}}
 	var buf []byte
 	b.ReportAllocs()

@@ -21,12 +21,13 @@ const (
 	CauseList      Cause = "list"       // the phase could not be listed, or is not what was planned
 	CauseTrust     Cause = "refused"    // not run: somebody else could have written it
 	CauseReboot    Cause = "reboot"     // a reboot that was asked for could not be waited for: one too many, or the run had failed
+	CauseLeak      Cause = "leak"       // left processes behind, which its policy forbids
 	CauseInternal  Cause = "internal"   // phased itself could not go on (disk, executor)
 )
 
 // Exit is how one hook ended. A failed hook is a result, not a Go error.
 type Exit struct {
-	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped, cannot-run or refused"`
+	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped, cannot-run, leak or refused"`
 	Status  int    `json:"status" doc:"exit status as a shell sees it: 0 to 255, 128+n for signal n, 126 or 127 where it could not be run"`
 	Signal  int    `json:"signal,omitempty" doc:"number of the signal that ended it"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`
@@ -35,11 +36,16 @@ type Exit struct {
 // OK reports whether the hook succeeded.
 func (e Exit) OK() bool { return e.Cause == CauseOK }
 
-// Usage is what a hook used, as the kernel tells at wait4.
+// Usage is what a hook used: its own process and those that it waited for, as
+// the kernel tells at wait4; in a cgroup of its own, all its processes.
 type Usage struct {
-	User   time.Duration `json:"user_ns" doc:"CPU time in user mode, in nanoseconds"`
-	System time.Duration `json:"system_ns" doc:"CPU time in the kernel, in nanoseconds"`
-	MaxRSS int64         `json:"max_rss,omitempty" doc:"peak resident memory, in bytes"`
+	User    time.Duration `json:"user_ns" doc:"CPU time in user mode, in nanoseconds"`
+	System  time.Duration `json:"system_ns" doc:"CPU time in the kernel, in nanoseconds"`
+	MaxRSS  int64         `json:"max_rss,omitempty" doc:"peak resident memory, in bytes, of the largest process"`
+	Memory  int64         `json:"memory_peak,omitempty" doc:"peak memory of all its processes together, in bytes, where its cgroup has the memory controller"`
+	Read    int64         `json:"read,omitempty" doc:"bytes read from storage"`
+	Written int64         `json:"written,omitempty" doc:"bytes written to storage"`
+	Tasks   int64         `json:"tasks_peak,omitempty" doc:"most processes and threads at a time, where its cgroup has the pids controller"`
 }
 
 // Timeout is the cause of a context that ended at a time limit. It knows whose

@@ -13,16 +13,6 @@ const (
 	OncePerContent Frequency = "once-per-content" // until it has succeeded as it is: its content, arguments and inputs
 )
 
-// LeakPolicy says what becomes of processes that a hook leaves behind.
-type LeakPolicy string
-
-// The leak policies.
-const (
-	LeakKeep LeakPolicy = "keep" // they live on and are named in the record (the default)
-	LeakKill LeakPolicy = "kill" // they are ended
-	LeakFail LeakPolicy = "fail" // they are ended, and the hook has failed
-)
-
 // Input is a file that a hook says it depends on, as it was at some moment.
 type Input struct {
 	Path   Text   `json:"path" doc:"path"`

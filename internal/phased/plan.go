@@ -291,7 +291,7 @@ type Hook struct {
 	Args    []Text // without argv[0]
 	Env     []Text // added to the surroundings, NAME=value
 	Timeout Duration
-	Leak    LeakPolicy // never ""
+	Leak    LeakPolicy // what becomes of what it leaves behind; "" stands for keep
 	Inputs  []Input    // files that it depends on, as they are before it starts
 	Why     string     // why it runs, where that is not matter of course
 	// Plugin is the plugin that a sourced hook belongs to; "": none.

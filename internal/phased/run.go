@@ -91,21 +91,24 @@ type PhaseRun struct {
 // HookRun is one hook of a run. Its output is not kept: read the events.
 type HookRun struct {
 	HookStarted
-	Status  Status        `json:"status"`
-	Began   time.Time     `json:"began"`
-	Took    time.Duration `json:"took_ns,omitempty"`
-	Exit    *Exit         `json:"exit,omitempty"`
-	Usage   *Usage        `json:"usage,omitempty"`
-	Out     int64         `json:"out,omitempty"`     // bytes captured from stdout
-	Err     int64         `json:"err,omitempty"`     // bytes captured from stderr
-	Dropped int64         `json:"dropped,omitempty"` // bytes left out of the record
-	Left    bool          `json:"left,omitempty"`    // left a process behind that holds its output
-	Ends    []Descriptor  `json:"ends,omitempty"`    // where its inherited output ended
-	Skip    string        `json:"skip,omitempty"`    // why it was skipped: done, not-asked or not-readable
-	Reason  string        `json:"reason,omitempty"`  // the same in words
-	Ended   bool          `json:"ended,omitempty"`   // the session ended in it
-	Ignored bool          `json:"ignored,omitempty"` // it failed, and the shell went on
-	Trace   *Trace        `json:"trace,omitempty"`   // where it failed
+	Status     Status        `json:"status"`
+	Began      time.Time     `json:"began"`
+	Took       time.Duration `json:"took_ns,omitempty"`
+	Exit       *Exit         `json:"exit,omitempty"`
+	Usage      *Usage        `json:"usage,omitempty"`
+	Out        int64         `json:"out,omitempty"`         // bytes captured from stdout
+	Err        int64         `json:"err,omitempty"`         // bytes captured from stderr
+	Dropped    int64         `json:"dropped,omitempty"`     // bytes left out of the record
+	Left       bool          `json:"left,omitempty"`        // left a process behind that holds its output
+	LeftBehind []LeftBehind  `json:"left_behind,omitempty"` // processes that it has left behind
+	LeftMore   int           `json:"left_more,omitempty"`   // how many more there were
+	Leak       LeakPolicy    `json:"leak,omitempty"`        // what became of them
+	Ends       []Descriptor  `json:"ends,omitempty"`        // where its inherited output ended
+	Skip       string        `json:"skip,omitempty"`        // why it was skipped: done, not-asked or not-readable
+	Reason     string        `json:"reason,omitempty"`      // the same in words
+	Ended      bool          `json:"ended,omitempty"`       // the session ended in it
+	Ignored    bool          `json:"ignored,omitempty"`     // it failed, and the shell went on
+	Trace      *Trace        `json:"trace,omitempty"`       // where it failed
 	// Changes is how many things it changed in the variable space; the events
 	// have them.
 	Changes  int           `json:"changes,omitempty"`
@@ -170,6 +173,7 @@ func (r *Run) Apply(e Event) bool {
 			exit := d.Exit
 			h.Exit, h.Status, h.Took, h.Usage = &exit, StatusOf(exit.Cause), d.Took, d.Usage
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
+			h.LeftBehind, h.LeftMore, h.Leak = d.LeftBehind, d.LeftMore, d.Leak
 			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace
 		}
 	default:

@@ -29,6 +29,12 @@ type Result struct {
 	Out, Err int64        // bytes captured, before cutting
 	Files    []Descriptor // inherited output that is a regular file: where it ends
 	Left     bool         // a process that it left behind still holds its output
+	// LeftBehind are the processes that it has left behind, as far as Contained
+	// ones are known, the oldest first, and LeftMore how many there are beside
+	// those that are listed.
+	LeftBehind []LeftBehind
+	LeftMore   int
+	Leak       LeakPolicy // what became of them
 	// Skipped says why a sourced hook was not run when its turn came: it is not
 	// readable any more. "": it was run.
 	Skipped string

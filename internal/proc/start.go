@@ -53,3 +53,11 @@ func ticks() uint64 {
 	}
 	return uint64(now.Nano()) / uint64(tick)
 }
+
+// Now is the time since boot, as Age takes it; 0 where there is no such clock.
+func Now() time.Duration { return time.Duration(ticks()) * tick }
+
+// Age returns how long before now, a time since boot, a process was started.
+func Age(start uint64, now time.Duration) time.Duration {
+	return max(0, now-time.Duration(start)*tick)
+}

@@ -274,6 +274,9 @@ func (l *Live) hookFinished(d phased.HookFinished) {
 	}
 	l.line(l.right(left, l.paint(dim, Took(d.Took))))
 	l.sourced(d)
+	if text := leftText(d.LeftBehind, d.LeftMore, d.Leak, 3); text != "" {
+		l.line("    " + l.paint(dim, text))
+	}
 	if d.Left {
 		l.line("    " + l.paint(dim, "left a process behind that still holds its output"))
 	}

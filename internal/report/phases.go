@@ -112,6 +112,9 @@ func (p *printer) hookLine(h phased.HookRun) {
 	}
 	p.line(p.right(left, p.paint(dim, right)))
 	p.hookNotes(h)
+	if text := leftText(h.LeftBehind, h.LeftMore, h.Leak, 8); text != "" {
+		p.line("      " + p.paint(dim, text))
+	}
 	if h.Left {
 		p.line("      " + p.paint(dim, "left a process behind that held its output"))
 	}
@@ -160,7 +163,7 @@ func (p *printer) costs(r phased.Run) {
 			text += "  " + p.paint(dim, p.bar(share, bar))
 		}
 		if u := h.Usage; u != nil {
-			text += p.paint(dim, fmt.Sprintf("  cpu %s", p.took(u.User+u.System)))
+			text += p.paint(dim, p.usageText(u, p.width()-columns(text)))
 		}
 		p.line(text)
 	}

@@ -183,6 +183,9 @@ func (p *Plain) hookFinished(d phased.HookFinished) {
 		p.hook(d.Phase, d.Hook, string(phased.StatusOf(d.Exit.Cause))+" in "+Seconds(d.Took)+": "+ExitText(d.Exit))
 	}
 	p.sourced(d)
+	if text := leftText(d.LeftBehind, d.LeftMore, d.Leak, 3); text != "" {
+		p.hook(d.Phase, d.Hook, text)
+	}
 	if d.Left {
 		p.hook(d.Phase, d.Hook, "left a process behind that still holds its output")
 	}

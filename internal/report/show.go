@@ -202,6 +202,9 @@ func (p *printer) facts(r phased.Run) {
 	if s.Output == "inherited" {
 		p.fact("output", "inherited, not recorded: "+descriptors(s.Inherited))
 	}
+	if text := containmentText(s.Containment); text != "" {
+		p.fact("contained", text)
+	}
 	if r.ClosedBy != "" {
 		p.fact("closed by", r.ClosedBy)
 	}

@@ -19,7 +19,7 @@ func ExitText(e phased.Exit) string {
 		return "killed by " + phased.SignalName(syscall.Signal(e.Signal))
 	case phased.CauseCannotRun:
 		return withMessage("cannot be run", e.Message)
-	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
+	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
 		if e.Message != "" {
 			return Safe(strings.ReplaceAll(e.Message, "\n", "; "), false)
 		}
