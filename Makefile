@@ -7,12 +7,13 @@ SOAK     ?= 20
 KILLS    ?= 2000
 SEED     ?= $(shell date +%s)
 BENCH    ?=
+CASES    ?=
 
 tool = go tool -modfile=tools/go.mod
 scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-stack test check lint fmt soak bench docs clean
+.PHONY: help build demo demo-stack test check lint fmt soak bench vm-test docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -52,6 +53,10 @@ soak: build ## long repeats: COUNT times, random tests SOAK times as long, every
 bench: build ## compare with the originals and a C loop, in one run (BENCH='-rounds 9')
 	scripts/need bench
 	go run ./bench $(BENCH)
+
+vm-test: build ## boot a Debian with systemd in a virtual machine and test the units there (CASES=a,d; all: into docs/vm-test.md)
+	scripts/need vm
+	scripts/vm-test -c '$(CASES)' $(if $(CASES),,-o docs/vm-test.md)
 
 docs: ## write the pages that are made from the code again
 	go test ./internal/journal -run EventsDocument -update

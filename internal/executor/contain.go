@@ -268,16 +268,15 @@ func marked(dir, attr string) bool {
 
 // place finds where the cgroup of a run may be made, and whether that is
 // delegated to us.
-func place() (dir string, ours bool, err error) {
+func place() (string, error) {
 	own, err := proc.OwnCgroup()
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	if st, err := os.Stat("/run/systemd/system"); err == nil && st.IsDir() {
-		dir, err = delegated(own)
-		return dir, err == nil, err
+		return delegated(own)
 	}
-	return own.Dir(), false, nil
+	return own.Dir(), nil
 }
 
 // Close removes what is empty. What hooks have left behind stays, in the cgroup
