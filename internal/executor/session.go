@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -223,6 +224,9 @@ func (s *Session) begin(ctx context.Context) error {
 		return s.cannotBegin(err)
 	}
 	s.flags = letters(s.Config.Options) + ofHooks(ready.field(1))
+	if strings.Contains(ready.field(1), "h") {
+		s.flags += "h"
+	}
 	told := phased.SessionStarted{Pid: s.pid, PidStart: s.start, Bash: ready.field(0), Options: s.Config.Options}
 	if s.Restore != "" {
 		if told.Lost, err = s.restore(ctx); err != nil {

@@ -86,7 +86,7 @@ func testSessionCells(t *testing.T, ending string) {
 			left = append(left, l.Pid)
 		}
 	}
-	if want := "/" + phased.CellName(3, "20-second"); !strings.HasSuffix(content(dir+"/cgroup"), want) {
+	if want := "/" + phased.CellName(2, "20-second"); !strings.HasSuffix(content(dir+"/cgroup"), want) {
 		t.Errorf("the second hook was in %q, expected %s", content(dir+"/cgroup"), want)
 	}
 	if err := s.Close(ctx); (err == nil) != (ending == "end") {

@@ -162,6 +162,28 @@ func TestOwnErrTrap(t *testing.T) {
 	}
 }
 
+// TestFlags proves that hooks have the options that a shell has, in a frame as
+// outside of one, and keep what they change of them.
+func TestFlags(t *testing.T) {
+	for _, scope := range []phased.Scope{phased.ScopeFunction, phased.ScopeTop} {
+		r, p := &recorder{}, install
+		p.Scope = scope
+		s := sessionOf(t, r, &Session{Config: &phased.Session{Options: []string{"errexit"}}}, p)
+		file := filepath.Join(t.TempDir(), "10-x.sh")
+		for _, text := range []string{"echo ${-//E}\n", "echo ${-//E}; set +h -u\n", "echo ${-//E}\n", "set -h +u; hash -p /bin/true x; echo ${-//E}\n", "hash -t x\n"} {
+			sources(t, s, file, text)
+		}
+		if err := s.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		reenter(t, r, s, p)
+		sources(t, s, file, "echo ${-//E}; hash -t x\n")
+		if got, want := r.stdout()+r.stderr(), "ehB\nehB\neuB\nehB\n/bin/true\nehB\n/bin/true\n"; got != want {
+			t.Errorf("%s: %q, expected %q", scope, got, want)
+		}
+	}
+}
+
 // TestFrame proves what hooks of a function see of it.
 func TestFrame(t *testing.T) {
 	r := &recorder{}
