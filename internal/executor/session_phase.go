@@ -160,7 +160,7 @@ func (s *Session) openFrame(ctx context.Context, want frame) error {
 	if want == hookFrame {
 		loopVariable := ""
 		if len(s.phase.Files) == 0 {
-			loopVariable = "[[ ${i@a} == *[aAinr]* ]] || i=$1; "
+			loopVariable = "[[ ! ${i@a} || ${i@a} != *[aAinr]* ]] && i=$1; "
 		}
 		b.WriteString(s.loop(loopVariable, `\source "$1" "$mode" ${phase:+"$phase"}`))
 	}

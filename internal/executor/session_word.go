@@ -51,7 +51,8 @@ func (s *Session) doWord() string {
 	base := strconv.Itoa(wordBase)
 	return "case $__phased_text in ('" + goBegin + "+'*) __phased_n=$(( " + number + " - " + base + " )); " +
 		s.readOf(`"$__phased_n"`) + ` && 'builtin' eval "${__phased_text:1}";; ` +
-		"('" + goBegin + "='*) 'builtin' export PHASED_HOOK=\"${__phased_hooks[" + number + " * 2 + 1 - " + base + "]}\";& " +
+		"('" + goBegin + "='*) if [[ ${PHASED_HOOK@a} == x ]]; then PHASED_HOOK=${__phased_hooks[" + number + " * 2 + 1 - " + base + "]}; " +
+		"else 'builtin' export PHASED_HOOK=\"${__phased_hooks[" + number + " * 2 + 1 - " + base + "]}\"; fi;& " +
 		`(*) 'builtin' set -- "${__phased_hooks[` + number + " * 2 - " + base + `]}";; esac`
 }
 
