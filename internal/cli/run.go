@@ -84,11 +84,12 @@ type job struct {
 	again    string
 	stop     *stopper
 
-	facts   sync.WaitGroup // for started
-	started phased.RunStarted
-	guard   *executor.Guarded // of what is run; nil: nobody looks
-	resumes string            // run that this one continues
-	restore string            // variable space that it starts in
+	early   sync.WaitGroup        // for what is made ready meanwhile:
+	contain *executor.Containment // of the hooks
+	cannot  error                 // why there is none
+	guard   *executor.Guarded     // of what is run; nil: nobody looks
+	resumes string                // run that this one continues
+	restore string                // variable space that it starts in
 	// restoredRun is the run that it is of; "": that which this one continues.
 	restoredRun string
 	recheck     func(context.Context) error // once it holds the lock; nil: nothing
@@ -111,11 +112,14 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 // execute runs what is prepared.
 func (j *job) execute(ctx context.Context) error {
 	newest := make(chan journal.Newest, 1)
-	j.facts.Go(func() { // while the lock is taken, and dead runs are looked for
+	j.early.Go(func() { // while the lock is taken, and dead runs are looked for
 		newest <- j.store.Newest()
-		j.started = startFacts(j.w, j.settings, j.plan)
+		j.contain, j.cannot = j.containHooks()
 	})
-	defer j.facts.Wait()
+	defer func() {
+		j.early.Wait()
+		j.contain.Close()
+	}()
 	lock, err := j.lock(ctx)
 	if err != nil {
 		return err
@@ -204,17 +208,17 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := lock.SetRun(j.id); err != nil {
 		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
-	contain, err := j.containHooks()
-	if err != nil {
-		return phased.Run{}, errors.Join(&failure{exitInternal, err}, writer.Close(), lock.Unlock())
+	start := j.start()
+	j.early.Wait()
+	if j.cannot != nil {
+		return phased.Run{}, errors.Join(&failure{exitInternal, j.cannot}, writer.Close(), lock.Unlock())
 	}
-	defer contain.Close()
-	ex, err := j.executor(contain)
+	start.Containment = j.contain.Fact()
+	ex, err := j.executor(j.contain)
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen, m, start := newScreen(j, writer), j.memory(), j.start()
-	start.Containment = contain.Fact()
+	screen, m := newScreen(j, writer), j.memory()
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
@@ -222,7 +226,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
 		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
-	contain.Close() // now: a reader that does not read holds up what follows
+	j.contain.Close() // now: a reader that does not read holds up what follows
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	if err == nil {
 		err = m.forgetReboots(run)

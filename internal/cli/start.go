@@ -14,8 +14,7 @@ import (
 
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
-	j.facts.Wait()
-	s := j.started
+	s := startFacts(j.w, j.settings, j.plan)
 	s.Parent, s.Resumes, s.Output = orText(j.o.parent, j.w.getenv("PHASED_RUN_ID")), j.resumes, "captured"
 	return s
 }
