@@ -217,7 +217,11 @@ func (s *stage) loudContestants(only []string, data, drain string) ([]tool, erro
 	pipe := tool{name: "C: read a pipe " + devNull, argv: func(t tree) []string { return []string{drain, filepath.Join(t.phase(), "10-loud")} }, env: plain}
 	all = slices.Insert(all, 0, cat, pipe)
 	if all[len(all)-1].native {
-		all = append(all, s.native("phased run "+devNull))
+		secretive, err := s.secretive()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, secretive, s.native("phased run "+devNull))
 	}
 	return all, nil
 }

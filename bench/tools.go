@@ -101,12 +101,35 @@ func (s *stage) native(name string) tool {
 // contained is `phased run` that contains hooks in another way than by cgroups:
 // the difference is what they cost.
 func (s *stage) contained(how string) (tool, error) {
-	c := s.native("phased run, containment: " + how)
-	config := filepath.Join(s.dir, "containment-"+how+".yaml")
-	if err := os.WriteFile(config, []byte("containment: "+how+"\n"), 0o644); err != nil {
+	return s.configured("phased run, containment: "+how, "containment: "+how+"\n")
+}
+
+// configured is `phased run` with a settings file.
+func (s *stage) configured(name, settings string) (tool, error) {
+	c := s.native(name)
+	config := filepath.Join(s.dir, slug(name)+".yaml")
+	if err := os.WriteFile(config, []byte(settings), 0o644); err != nil {
 		return c, err
 	}
 	argv := c.argv
 	c.argv = func(t tree) []string { return append(argv(t), "--config", config) }
 	return c, nil
+}
+
+// secretive is `phased run` that keeps ten declared secrets out of the record:
+// passwords, and the last a key of many lines.
+func (s *stage) secretive() (tool, error) {
+	settings := "secrets:\n  files:\n"
+	for i := range 10 {
+		file := filepath.Join(s.dir, fmt.Sprintf("secret-%d", i))
+		secret := fmt.Sprintf("correct-horse-%d-battery-%d\n", i*7919, i)
+		if i == 9 {
+			secret = strings.Repeat("MIIEpAIBAAKCAQEA0m59l2u9iDnMbrXHfqkOrn2dVQ3vfBJqcDuFUK03d+1PZGbV\n", 25)
+		}
+		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+			return tool{}, err
+		}
+		settings += "    - " + file + "\n"
+	}
+	return s.configured("phased run, 10 secrets", settings)
 }
