@@ -24,10 +24,10 @@ import (
 // The directory goes when the run ends, unless somebody is in kept. What dead
 // runs have left of such directories, empty, the next run removes.
 func containByCgroup(o ContainOptions) (*Containment, error) {
-	below := o.Below
+	below, beside := o.Below, false
 	if below == "" {
 		var err error
-		if below, err = place(); err != nil {
+		if below, beside, err = place(); err != nil {
 			return nil, err
 		}
 	}
@@ -45,8 +45,9 @@ func containByCgroup(o ContainOptions) (*Containment, error) {
 		return nil, err
 	}
 	c := &Containment{fact: phased.Containment{Mode: phased.ContainCgroup, Path: phased.Text(dir)}, dir: dir, lock: lock}
-	// Not below it: phased runs there, and a cgroup with processes and controllers
-	// of its own takes no others in.
+	if beside { // a cgroup with processes and controllers of its own takes no others in
+		c.enable(below)
+	}
 	c.counts = c.enable(dir)
 	// Tried in a cell, since what has controllers may have no process of its own.
 	first, err := c.newCell(phased.Hook{Name: "try"})

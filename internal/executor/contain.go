@@ -266,17 +266,18 @@ func marked(dir, attr string) bool {
 	return err == nil && string(buf[:n]) == "1"
 }
 
-// place finds where the cgroup of a run may be made, and whether that is
-// delegated to us.
-func place() (string, error) {
+// place finds where the cgroup of a run may be made, and whether phased itself
+// is elsewhere.
+func place() (dir string, beside bool, err error) {
 	own, err := proc.OwnCgroup()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if st, err := os.Stat("/run/systemd/system"); err == nil && st.IsDir() {
-		return delegated(own)
+		dir, err = delegated(own)
+		return dir, dir != own.Dir(), err
 	}
-	return own.Dir(), nil
+	return own.Dir(), false, nil
 }
 
 // Close removes what is empty. What hooks have left behind stays, in the cgroup
