@@ -119,7 +119,8 @@ func (s *stage) configured(name, settings string) (tool, error) {
 // secretive is `phased run` that keeps ten declared secrets out of the record:
 // passwords, and the last a key of many lines.
 func (s *stage) secretive() (tool, error) {
-	settings := "secrets:\n  files:\n"
+	var settings strings.Builder
+	settings.WriteString("secrets:\n  files:\n")
 	for i := range 10 {
 		file := filepath.Join(s.dir, fmt.Sprintf("secret-%d", i))
 		secret := fmt.Sprintf("correct-horse-%d-battery-%d\n", i*7919, i)
@@ -129,7 +130,7 @@ func (s *stage) secretive() (tool, error) {
 		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 			return tool{}, err
 		}
-		settings += "    - " + file + "\n"
+		settings.WriteString("    - " + file + "\n")
 	}
-	return s.configured("phased run, 10 secrets", settings)
+	return s.configured("phased run, 10 secrets", settings.String())
 }
