@@ -21,7 +21,8 @@ const settingsFile = "/etc/phased/phased.yaml"
 type places struct {
 	config   string
 	stateDir string
-	trust    string // refuse, warn or off; "": the settings' or the user's
+	trust    string  // refuse, warn or off; "": the settings' or the user's
+	typed    *string // the flags as they were given, where others were filled in since
 }
 
 func (p *places) addFlags(f *pflag.FlagSet) {
@@ -63,6 +64,9 @@ func (p *places) dir(w *World, s *config.Settings) (string, error) {
 
 // again returns the flags that a further command needs to find the same places.
 func (p *places) again() string {
+	if p.typed != nil {
+		return *p.typed
+	}
 	var words []string
 	if p.config != "" {
 		words = append(words, "--config "+report.ShellWord(absolute(p.config)))

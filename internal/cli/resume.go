@@ -121,6 +121,8 @@ func runResume(ctx context.Context, w *World, o *resumeOptions) error {
 // goOn goes on with a run that is the newest of its chain, by the settings that it
 // had where none are named.
 func (o *resumeOptions) goOn(ctx context.Context, w *World, store *journal.Store, r phased.Run) error {
+	typed := o.places.again()
+	o.typed = &typed
 	if o.config == "" {
 		o.config = string(r.Start.Settings)
 	}
@@ -231,7 +233,7 @@ func (o *resumeOptions) native(ctx context.Context, w *World, store *journal.Sto
 		run.base = string(r.Start.Base)
 	}
 	var err error
-	if run.env, err = envOf(runs, o.env); err != nil {
+	if run.env, err = envOf(runs, o.env); err != nil && !o.dryRun {
 		return err
 	}
 	j, err := prepare(ctx, w, run)
@@ -282,7 +284,7 @@ func envOf(runs []phased.Run, now []string) ([]string, error) {
 		env = append(env, name+"="+all[name])
 	}
 	if len(missing) > 0 {
-		return nil, invalid("run %s was given secrets by --env, which are on no record: give them again with --env %s=VALUE", runs[len(runs)-1].ID, strings.Join(missing, "=VALUE --env "))
+		return append(env, now...), invalid("run %s was given secrets by --env, which are on no record: give them again with --env %s=VALUE", runs[len(runs)-1].ID, strings.Join(missing, "=VALUE --env "))
 	}
 	return append(env, now...), nil
 }
