@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"phased/internal/phased"
+	"phased/internal/trust"
 )
 
 // FailureFiles is where a failure's story lies.
@@ -61,7 +62,7 @@ func (s *Store) writeFailure(id string, f phased.Failure) (FailureFiles, error) 
 	if _, err := s.makeDir(dir, 0o700); err != nil {
 		return FailureFiles{}, err
 	}
-	if err := ownDir(dir); err != nil {
+	if err := trust.OwnDir(dir); err != nil {
 		return FailureFiles{}, err
 	}
 	files := FailureFiles{Dir: dir, JSON: dir + "/failure.json", Log: dir + "/hook.log"}

@@ -6,8 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"phased/internal/trust"
 )
 
 // privateDir holds what nobody else may read, by run: the variable spaces that
@@ -28,7 +29,7 @@ func (s *Store) Private(id string) (string, error) {
 		if _, err := s.makeDir(d, 0o700); err != nil {
 			return "", fmt.Errorf("cannot make %s: %w", d, err)
 		}
-		if err := ownDir(d); err != nil {
+		if err := trust.OwnDir(d); err != nil {
 			return "", err
 		}
 	}
@@ -43,7 +44,7 @@ func (s *Store) Saved(id, name string) (string, error) {
 		return "", fmt.Errorf("%q of %q: no such file of a run", name, id)
 	}
 	for _, d := range []string{s.path(privateDir), s.path(privateDir, id)} {
-		if err := ownDir(d); err != nil {
+		if err := trust.OwnDir(d); err != nil {
 			return "", err
 		}
 	}
@@ -52,7 +53,7 @@ func (s *Store) Saved(id, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() || !own(info) {
+	if !info.Mode().IsRegular() || !trust.Own(info) {
 		return "", fmt.Errorf("%s is not a file of this user that nobody else can write: it is not trusted", path)
 	}
 	return path, nil
@@ -95,22 +96,4 @@ func (s *Store) ExpirePrivate(ttl time.Duration, now time.Time) error {
 func (s *Store) goesOn(id string) bool {
 	live, err := s.live(id)
 	return live || err != nil && !errors.Is(err, fs.ErrNotExist)
-}
-
-// ownDir demands a directory that belongs to this user, and that nobody else can
-// write.
-func ownDir(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || !own(info) {
-		return fmt.Errorf("%s is not a directory of this user that nobody else can write: it is not trusted", path)
-	}
-	return nil
-}
-
-func own(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0
 }

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"phased/internal/trust"
 )
 
 // Store is the private part of one state directory. The directories in it are
@@ -51,7 +53,7 @@ func (s Store) write(dir, name string, v any) error {
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := ownDir(d); err != nil {
+		if err := trust.OwnDir(d); err != nil {
 			return err
 		}
 	}
@@ -90,11 +92,11 @@ func (s Store) read(dir, name string, v any) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !info.Mode().IsRegular() || !own(info) {
+	if !info.Mode().IsRegular() || !trust.Own(info) {
 		return false, fmt.Errorf("%s is not a file of this user that nobody else can write: it is not trusted", path)
 	}
 	for _, d := range []string{s.private, full} {
-		if err := ownDir(d); err != nil {
+		if err := trust.OwnDir(d); err != nil {
 			return false, err
 		}
 	}
@@ -147,22 +149,4 @@ func syncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// ownDir demands a directory that belongs to this user, and that nobody else can
-// write.
-func ownDir(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || !own(info) {
-		return fmt.Errorf("%s is not a directory of this user that nobody else can write: it is not trusted", path)
-	}
-	return nil
-}
-
-func own(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0
 }
