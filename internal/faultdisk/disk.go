@@ -258,6 +258,9 @@ func (d *Disk) SyncDir(path string) error {
 // Mkdir makes a directory.
 func (d *Disk) Mkdir(path string, mode fs.FileMode) error {
 	return d.change("mkdir", func() error { return os.Mkdir(path, mode) }, func() func() {
+		if _, err := os.Lstat(path); err == nil {
+			return func() {} // it is refused
+		}
 		return func() {
 			d.dirs[path] = &listing{safe: map[string]*node{}}
 			d.name(path, &node{dir: path})

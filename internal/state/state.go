@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -25,10 +26,11 @@ import (
 // made when something is first written.
 type Store struct {
 	private string
+	disk    disk
 }
 
 // New returns the store of a state directory. Nothing is opened.
-func New(stateDir string) Store { return Store{filepath.Join(stateDir, "private")} }
+func New(stateDir string) Store { return Store{filepath.Join(stateDir, "private"), osDisk{}} }
 
 // The directories. Their names are those of no run: see journal.Store.Private.
 const (
@@ -46,9 +48,9 @@ const suffix = ".json"
 func (s Store) write(dir, name string, v any) error {
 	full := filepath.Join(s.private, dir)
 	for _, d := range []string{s.private, full} {
-		err := os.Mkdir(d, 0o700)
+		err := s.disk.Mkdir(d, 0o700)
 		if err == nil {
-			err = syncDir(filepath.Dir(d))
+			err = s.disk.SyncDir(filepath.Dir(d))
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -61,19 +63,28 @@ func (s Store) write(dir, name string, v any) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(full, ".new-*") // 0600
+	// One that a crash has left is in the way of nobody but this process' number.
+	made := filepath.Join(full, ".new-"+strconv.Itoa(os.Getpid())+"-"+name)
+	f, err := s.disk.Create(made)
+	if errors.Is(err, fs.ErrExist) {
+		if err = s.disk.Remove(made); err == nil {
+			f, err = s.disk.Create(made)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(append(text, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
+	_, err = s.disk.Write(f, append(text, '\n'))
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(full, name+suffix))
+		err = s.disk.Sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = s.disk.Rename(made, filepath.Join(full, name+suffix))
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, s.disk.Remove(made))
 	}
-	return syncDir(full)
+	return s.disk.SyncDir(full)
 }
 
 // read reads a file; found is false where there is none.
@@ -133,20 +144,12 @@ func (s Store) names(dir string) ([]string, error) {
 // remove removes a file, for good when it returns; one that is not there is none.
 func (s Store) remove(dir, name string) error {
 	full := filepath.Join(s.private, dir)
-	err := os.Remove(filepath.Join(full, name+suffix))
+	err := s.disk.Remove(filepath.Join(full, name+suffix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return syncDir(full)
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return s.disk.SyncDir(full)
 }
