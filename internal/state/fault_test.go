@@ -105,12 +105,12 @@ func TestEveryOperationFails(t *testing.T) {
 				case !errors.Is(err, fault) || text != want[n] && text != want[n+1]:
 					t.Fatalf("operation %d, %v: step %d says %v, and left %q", at, fault, n, err, text)
 				}
+				if files, err := filepath.Glob(filepath.Join(f.root, "private", "*", ".new-*")); len(files) > 0 || err != nil {
+					t.Errorf("operation %d, %v: left %q, %v", at, fault, files, err)
+				}
 				if err := again(f.store, n); err != nil {
 					t.Fatalf("operation %d, %v: step %d, tried again: %v", at, fault, n, err)
 				}
-			}
-			if files, err := filepath.Glob(filepath.Join(f.root, "private", "*", ".new-*")); len(files) > 0 || err != nil {
-				t.Errorf("operation %d, %v: left %q, %v", at, fault, files, err)
 			}
 		}
 	}
