@@ -109,11 +109,11 @@ func (s *Set) add(what, value string) {
 	s.values[value] = true
 	before := len(s.needles)
 	for _, f := range Forms(value) {
-		s.needle(f)
+		s.needle(f, len(value) <= maxNeedle)
 	}
 	for _, line := range longLines(value) {
 		for _, f := range quotedForms(line) {
-			s.needle(f)
+			s.needle(f, len(line) <= maxNeedle)
 		}
 	}
 	if len(s.needles) > before {
@@ -135,8 +135,9 @@ func (s *Set) notice(what, why string) {
 
 // needle takes one form into what is looked for, in pieces where it is long: a
 // piece of a secret is one as well, and a search for pieces needs to look ahead
-// no further than one of them.
-func (s *Set) needle(form string) {
+// no further than one of them. Pieces of a whole value of few different bytes are
+// taken in as well: what is too uniform of a longer one is rather something else.
+func (s *Set) needle(form string, whole bool) {
 	if len(form) <= maxNeedle {
 		if leftAlone(form) == "" {
 			s.needles[form] = true
@@ -144,7 +145,7 @@ func (s *Set) needle(form string) {
 		return
 	}
 	for piece := range inPieces(form) {
-		if !filler(piece) {
+		if whole || !filler(piece) {
 			s.needles[piece] = true
 		}
 	}
