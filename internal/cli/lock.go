@@ -116,8 +116,8 @@ func (j *job) rerun(flag string) string {
 
 // alone makes sure that no hook of the base runs: no run of a personality goes
 // on, and no dead run has left any process.
-func (j *job) alone(ctx context.Context, newest journal.Newest) error {
-	dead, err := j.store.CloseDeadKnowing("run "+j.id, newest)
+func (j *job) alone(ctx context.Context) error {
+	dead, err := j.store.CloseDead("run " + j.id)
 	if err != nil {
 		j.talk("warning: %v", err)
 	}

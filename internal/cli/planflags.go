@@ -55,6 +55,12 @@ func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *
 	if err != nil {
 		return nil, phased.Plan{}, err
 	}
+	p, err := o.planBy(ctx, w, s, limits, lifecycle)
+	return s, p, err
+}
+
+// planBy makes the plan by settings that were read.
+func (o *planFlags) planBy(ctx context.Context, w *World, s *config.Settings, limits *limitFlags, lifecycle string) (phased.Plan, error) {
 	opts := plan.Options{Settings: s, Lifecycle: lifecycle, Base: o.base, Env: o.env, Environ: w.Environ, Stdin: o.stdin, Faulty: o.faulty, Inputs: o.inputs}
 	if limits != nil {
 		opts.Timeout, opts.PhaseTimeout, opts.HookTimeout = limits.timeout.value, limits.phaseTimeout.value, limits.hookTimeout.value
@@ -64,17 +70,16 @@ func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *
 		if opts.TopDir = o.topDir; o.topDir != "" || o.base == "" && config.SourcedBuiltin(lifecycle) {
 			opts.TopDir = orWorkingDir(o.topDir)
 		}
-		p, err := loadSourced(ctx, w, opts, o.localConf, o.fetch)
-		return s, p, err
+		return loadSourced(ctx, w, opts, o.localConf, o.fetch)
 	}
 	if o.topDir != "" || o.localConf != "" {
-		return nil, phased.Plan{}, invalid("--top-dir and --local-conf are for sourced hooks, and the lifecycle %s has none; --base names its hook tree", orText(lifecycle, "refresh"))
+		return phased.Plan{}, invalid("--top-dir and --local-conf are for sourced hooks, and the lifecycle %s has none; --base names its hook tree", orText(lifecycle, "refresh"))
 	}
 	p, err := plan.Load(opts)
 	if err != nil {
-		return nil, phased.Plan{}, &failure{exitInvalid, err}
+		return phased.Plan{}, &failure{exitInvalid, err}
 	}
-	return s, p, nil
+	return p, nil
 }
 
 // ago returns how long ago a moment was, in words.

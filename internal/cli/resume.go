@@ -240,6 +240,7 @@ func (o *resumeOptions) native(ctx context.Context, w *World, store *journal.Sto
 	if err != nil {
 		return err
 	}
+	defer j.uncontain()
 	if j.skip, j.restore, err = o.decideAll(w, j, store, runs); err != nil || o.dryRun {
 		return err
 	}

@@ -111,21 +111,13 @@ func runRun(ctx context.Context, w *World, o *runOptions) error {
 
 // execute runs what is prepared.
 func (j *job) execute(ctx context.Context) error {
-	newest := make(chan journal.Newest, 1)
-	j.early.Go(func() { // while the lock is taken, and dead runs are looked for
-		newest <- j.store.Newest()
-		j.contain, j.cannot = j.containHooks()
-	})
-	defer func() {
-		j.early.Wait()
-		j.contain.Close()
-	}()
+	defer j.uncontain()
 	lock, err := j.lock(ctx)
 	if err != nil {
 		return err
 	}
 	if lock != nil {
-		if err := j.alone(ctx, <-newest); err != nil {
+		if err := j.alone(ctx); err != nil {
 			return errors.Join(err, lock.Unlock())
 		}
 	}
@@ -162,32 +154,50 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 		return nil, err
 	}
 	o.fetch = true
-	s, p, err := o.makePlan(ctx, w, &o.places, &o.limitFlags, o.lifecycle)
+	s, err := o.places.settings(w)
 	if err != nil {
 		return nil, err
+	}
+	j := &job{w: w, o: o, settings: s, again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
+	j.early.Go(func() { j.contain, j.cannot = j.containHooks() }) // while the plan is made, and the lock is taken
+	if err := j.ready(ctx); err != nil {
+		j.uncontain()
+		return nil, err
+	}
+	return j, nil
+}
+
+// ready makes the plan and opens the record.
+func (j *job) ready(ctx context.Context) (err error) {
+	o, s := j.o, j.settings
+	if j.plan, err = o.planBy(ctx, j.w, s, &o.limitFlags, o.lifecycle); err != nil {
+		return err
 	}
 	if err := o.holdFlags.check(s); err != nil {
-		return nil, err
+		return err
 	}
-	secrets, err := secretSet(s, p)
+	if j.secrets, err = secretSet(s, j.plan); err != nil {
+		return err
+	}
+	if j.guard, err = o.places.guard(s, j.plan); err != nil {
+		return err
+	}
+	dir, err := o.places.dir(j.w, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	guard, err := o.places.guard(s, p)
+	j.base = string(j.plan.Base)
+	j.store, err = journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s), Rebooted: j.w.rebooted(dir)})
 	if err != nil {
-		return nil, err
+		return cannotRecord(err)
 	}
-	dir, err := o.places.dir(w, s)
-	if err != nil {
-		return nil, err
-	}
-	store, err := journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s), Rebooted: w.rebooted(dir)})
-	if err != nil {
-		return nil, cannotRecord(err)
-	}
-	j := &job{w: w, o: o, settings: s, plan: p, secrets: secrets, store: store, base: string(p.Base), again: o.places.again(), guard: guard}
-	j.id = orText(o.id, journal.NewID(time.Now()))
-	return j, nil
+	return nil
+}
+
+// uncontain gives back what contains the hooks.
+func (j *job) uncontain() {
+	j.early.Wait()
+	j.contain.Close()
 }
 
 func cannotRecord(err error) error {

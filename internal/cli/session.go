@@ -130,7 +130,7 @@ func (j *session) lock(ctx context.Context, stop *stopper) (*journal.Lock, error
 	if err != nil || l == nil {
 		return nil, err
 	}
-	if err := one.alone(ctx, j.store.Newest()); err != nil {
+	if err := one.alone(ctx); err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
 	return l, nil

@@ -32,31 +32,11 @@ const mark = ".orphans"
 // was started. The runs are right also where there is an error, which then
 // tells of files that could not be closed: it is worth a warning, and no reason
 // not to run.
-func (s *Store) CloseDead(by string) ([]phased.Run, error) { return s.CloseDeadKnowing(by, s.Newest()) }
-
-// Newest is how the newest run file was found.
-type Newest struct {
-	ids   []string // all that there are, in no order
-	ended bool     // the newest shows its end
-	err   error
-}
-
-// Newest looks at the newest run file. It may be called before the lock of a
-// base is there, to gain time.
-func (s *Store) Newest() Newest {
-	ids, err := s.idsUnsorted()
-	if err != nil || len(ids) == 0 {
-		return Newest{err: err}
-	}
-	return Newest{ids: ids, ended: s.seenToEnd(slices.Max(ids))}
-}
-
-// CloseDeadKnowing is CloseDead with what Newest has found.
-func (s *Store) CloseDeadKnowing(by string, newest Newest) ([]phased.Run, error) {
+func (s *Store) CloseDead(by string) ([]phased.Run, error) {
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
-	dead, haunted, err := s.suspects(newest)
+	dead, haunted, err := s.suspects()
 	if len(dead)+len(haunted) == 0 {
 		return nil, err
 	}
@@ -101,7 +81,7 @@ func (s *Store) CloseDeadKnowing(by string, newest Newest) ([]phased.Run, error)
 
 // suspects returns the ids of runs that are not live and may need closing, and
 // of those that are closed and had orphans.
-func (s *Store) suspects(newest Newest) (dead, haunted []string, err error) {
+func (s *Store) suspects() (dead, haunted []string, err error) {
 	markers, err := s.list(openDir)
 	if err != nil {
 		return nil, nil, err
@@ -115,16 +95,17 @@ func (s *Store) suspects(newest Newest) (dead, haunted []string, err error) {
 			}
 		}
 	}
-	if newest.err != nil {
-		return nil, nil, newest.err
+	ids, err := s.idsUnsorted()
+	if err != nil {
+		return nil, nil, err
 	}
 	slices.Sort(dead)
 	slices.Sort(haunted)
-	if newest.ended && len(haunted) == 0 { // older ones that died have been closed, or have their markers
+	if len(ids) == 0 || len(haunted) == 0 && s.seenToEnd(slices.Max(ids)) { // older ones that died have been closed, or have their markers
 		return dead, haunted, nil
 	}
 	var l look
-	for _, id := range slices.Backward(slices.Sorted(slices.Values(newest.ids))) {
+	for _, id := range slices.Backward(slices.Sorted(slices.Values(ids))) {
 		if slices.Contains(dead, id) || slices.Contains(haunted, id) {
 			continue
 		}
