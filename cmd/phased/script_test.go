@@ -334,11 +334,12 @@ func normal(text string) string {
 		{`\b[0-9a-f]{64}\b`, "DIGEST"},
 		{`process \d+`, "process PID"},
 		{`\b(HOME|USER|LOGNAME)(=|: )\S+`, "$1${2}WHO"},
-		{` +\d+\.\d{3}s +\d+ %( +cpu \d+\.\d{3}s)?`, " TOOK"},
+		{` +\d+\.\d{3}s +\d+ %( +cpu \d+\.\d{3}s)?( +mem [\d.]+ \w+)?( +io [\d.]+ \w+)?`, " TOOK"},
 		{` +\d+\.\d{3}s\b`, " TOOK"},
 		{`(by +)\S+ on \S+,`, "${1}WHO on HOST,"},
 		{`"(took_ns|mono|pid|pid_start|user_ns|system_ns|max_rss)":( ?)\d+`, `"$1":${2}0`},
-		{`(\S)  +`, "$1  "}, // columns are as wide as paths are long
+		{`,\s*"(read|written|memory_peak|tasks_peak)":( ?)\d+`, ""}, // only where the disk was asked
+		{`(\S)  +`, "$1  "},                                         // columns are as wide as paths are long
 	} {
 		text = regexp.MustCompile(r[0]).ReplaceAllString(text, r[1])
 	}

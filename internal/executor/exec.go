@@ -115,7 +115,7 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 		}
 		return phased.Result{Exit: *exit}, nil
 	}
-	j := &job{p: p, hook: h, setup: n.setup, cell: c, pid: pid, pidfd: pidfd, start: p.clock.Started(pid)}
+	j := &job{p: p, hook: h, setup: n.setup, cell: c, pid: pid, pidfd: pidfd, start: p.startOf(pid, c)}
 	defer unix.Close(pidfd)
 	n.setup.Sink.Started(h, phased.Process{Pid: pid, Start: j.start, Files: begin})
 	p.yield()

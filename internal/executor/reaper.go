@@ -25,7 +25,7 @@ import (
 const (
 	asksStart   = 'S' // carries descriptors: the hook's 0, 1 and 2, and an order
 	asksLeft    = '?'
-	saysStarted = 's' // and the pid; carries a pidfd
+	saysStarted = 's' // and the pid, and its start time; carries a pidfd
 	saysFailed  = 'f' // and the errno by which the hook could not be started
 	saysEnded   = 'e' // and whether anybody is left, the wait status and the rusage
 	saysLeft    = 'l' // and whether anybody is left: the answer to asksLeft
@@ -86,6 +86,7 @@ type reaped struct {
 	c      *Containment
 	umask  int
 	ended  []byte
+	began  uint64 // start time of the hook; 0: unknown
 }
 
 // errReaper tells that the reaper could not be started, in contrast to the hook.
@@ -191,7 +192,8 @@ func (c *reaped) started() (pid, pidfd int, err error) {
 	}
 	messages, err := unix.ParseSocketControlMessage(control[:m])
 	if err == nil && len(messages) == 1 {
-		if fds, err := unix.ParseUnixRights(&messages[0]); err == nil && len(fds) == 1 {
+		if fds, err := unix.ParseUnixRights(&messages[0]); err == nil && len(fds) == 1 && n >= 13 {
+			c.began = binary.NativeEndian.Uint64(buf[5:])
 			return number, fds[0], nil
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"phased/internal/proc"
 )
 
 // ReaperMain is the main of a reaper. By the socket that is its descriptor 3 it is
@@ -56,7 +58,10 @@ func ReaperMain() int {
 			}
 			continue
 		}
-		err = say(binary.NativeEndian.AppendUint32([]byte{saysStarted}, uint32(pid)), pidfd)
+		// Here it is still there, also when it has ended: nobody has waited for it.
+		stat, _ := proc.Read(pid) // 0: unknown
+		started := binary.NativeEndian.AppendUint32([]byte{saysStarted}, uint32(pid))
+		err = say(binary.NativeEndian.AppendUint64(started, stat.Start), pidfd)
 		unix.Close(pidfd)
 		if err != nil {
 			return 0

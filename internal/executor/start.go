@@ -99,3 +99,12 @@ func reap(pid int) (unix.WaitStatus, unix.Rusage, error) {
 		}
 	}
 }
+
+// startOf returns the start time of the hook that was just started. One under a
+// reaper may have ended, and been waited for: the reaper has told it.
+func (p *Process) startOf(pid int, c cell) uint64 {
+	if r, ok := c.(*reaped); ok {
+		return r.began
+	}
+	return p.clock.Started(pid)
+}
