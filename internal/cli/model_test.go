@@ -82,7 +82,7 @@ func (m *modelPhase) planned(name string) phased.PlannedPhase {
 	for i, h := range m.Hooks {
 		hook := phased.Text(fmt.Sprintf("%d0", i))
 		p.Entries = append(p.Entries, phased.Entry{
-			Name: hook, Path: phased.Text("/model/"+name+".d/") + hook, Verdict: phased.VerdictRun, Digest: "same", Timeout: limitOf(h.Timeout, hookFraction),
+			Name: hook, Path: phased.Text("/model/"+name+".d/") + hook, Verdict: phased.VerdictRun, Digest: "same", HookOptions: phased.HookOptions{Timeout: limitOf(h.Timeout, hookFraction)},
 		})
 	}
 	return p

@@ -20,12 +20,14 @@ type planFlags struct {
 	stdin     string
 	fetch     bool // clone the plugins that are not there yet
 	faulty    bool // make a plan also where headers of hooks have mistakes
+	jobs      int
 	inputs    bool // digest the files that hooks say they depend on
 }
 
 func (o *planFlags) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.base, "base", "", "the one hook tree: `DIR` (default: the lifecycle's, or the roots of the settings)")
 	o.addSourcedFlags(f)
+	f.IntVar(&o.jobs, "jobs", 0, "how many hooks may run at once, `N`, in phases that let them (default: the settings', one a processor)")
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE` added to the environment of every hook; may be repeated")
 	f.StringVar(&o.stdin, "stdin", "", "stdin of the hooks, `WHAT`: null or inherit (default: the settings', null)")
 }
@@ -61,7 +63,10 @@ func (o *planFlags) makePlan(ctx context.Context, w *World, pl *places, limits *
 
 // planBy makes the plan by settings that were read.
 func (o *planFlags) planBy(ctx context.Context, w *World, s *config.Settings, limits *limitFlags, lifecycle string) (phased.Plan, error) {
-	opts := plan.Options{Settings: s, Lifecycle: lifecycle, Base: o.base, Env: o.env, Environ: w.Environ, Stdin: o.stdin, Faulty: o.faulty, Inputs: o.inputs}
+	if o.jobs < 0 || o.jobs > config.MaxJobs {
+		return phased.Plan{}, invalid("--jobs %d: expected a number from 1 to %d, or 0 for one a processor", o.jobs, config.MaxJobs)
+	}
+	opts := plan.Options{Settings: s, Jobs: o.jobs, Lifecycle: lifecycle, Base: o.base, Env: o.env, Environ: w.Environ, Stdin: o.stdin, Faulty: o.faulty, Inputs: o.inputs}
 	if limits != nil {
 		opts.Timeout, opts.PhaseTimeout, opts.HookTimeout = limits.timeout.value, limits.phaseTimeout.value, limits.hookTimeout.value
 		opts.FailureTimeout, opts.Grace = limits.failureTimeout.value, limits.grace.value

@@ -73,7 +73,10 @@ func TestEveryKey(t *testing.T) {
 				Name: "cron", Base: "/etc", OnFailure: "continue", Order: "glob", Names: "^[a-z]+$", Timeout: new(4 * time.Hour),
 				PhaseTimeout: new(time.Hour), HookTimeout: new(30 * time.Minute),
 				Leak: "kill", RebootExits: []phased.RebootExit{{Status: 103, When: "now"}, {Status: 104, When: "now", Same: true}, {Status: 105, When: "after-run"}},
-				Hooks: []HookRule{{Pattern: "20-*", Leak: "fail", Frequency: "once"}, {Pattern: "2*", Frequency: "always"}},
+				Hooks: []HookRule{
+					{Pattern: "20-*", HookOptions: phased.HookOptions{Leak: "fail", Frequency: "once"}, Given: []string{"leak", "frequency"}},
+					{Pattern: "2*", HookOptions: phased.HookOptions{Frequency: "always"}, Given: []string{"frequency"}},
+				},
 				Phases: []Phase{
 					{Name: "hourly"},
 					{

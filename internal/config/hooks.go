@@ -2,6 +2,7 @@ package config
 
 import (
 	"path"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -29,16 +30,44 @@ func (d *decoder) hookRules(l *Lifecycle, n *yaml.Node, at string) {
 	})
 }
 
-// hookFields is the table of the keys of a hook.
+// hookFields is the table of the keys of a hook: those of headers.
 func (d *decoder) hookFields(r *HookRule) []field {
-	return []field{
-		{"frequency", func(n *yaml.Node, at string) {
-			if v, ok := d.choice(n, at, string(phased.Always), string(phased.Once), string(phased.OncePerBoot), string(phased.OncePerContent)); ok {
-				r.Frequency = phased.Frequency(v)
+	all := HookOptions()
+	fields := make([]field, len(all))
+	for i, h := range all {
+		fields[i] = field{h.Key, func(n *yaml.Node, at string) {
+			if d.hookOption(h, &r.HookOptions, n, at) {
+				r.Given = append(r.Given, h.Key)
 			}
-		}},
-		{"leak", func(n *yaml.Node, at string) { d.leak(&r.Leak, n, at) }},
+		}}
 	}
+	return fields
+}
+
+// hookOption reads the value of an option, or the list of its values.
+func (d *decoder) hookOption(h HookOption, o *phased.HookOptions, n *yaml.Node, at string) bool {
+	before := len(d.errs)
+	one := func(n *yaml.Node, at string, split bool) {
+		v, n, ok := d.scalar(n, at, "a value", h.Key+": "+h.Example)
+		if !ok {
+			return
+		}
+		values := []string{v}
+		if split {
+			values = strings.Split(v, ",")
+		}
+		for _, v := range values {
+			if fault := h.Set(o, v); fault != "" {
+				d.errorf(n, "%s: %s", at, fault)
+			}
+		}
+	}
+	if r := d.resolve(n); r != nil && r.Kind == yaml.SequenceNode && h.List {
+		d.list(n, at, h.Key+": ["+h.Example+"]", func(n *yaml.Node, at string) { one(n, at, false) })
+	} else {
+		one(n, at, h.List)
+	}
+	return len(d.errs) == before
 }
 
 // rebootExits reads the exit statuses by which hooks ask for a reboot.

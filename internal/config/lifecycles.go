@@ -48,8 +48,8 @@ func (d *decoder) lifecycleFields(l *Lifecycle) []field {
 	}
 	seen := map[string]bool{}
 	// Names of phases are what events, gates and variables call them by.
-	phase := func(n *yaml.Node, at string, failure bool) Phase {
-		p := d.phase(n, at, failure)
+	phase := func(n *yaml.Node, at string, kind phaseKind) Phase {
+		p := d.phase(n, at, kind)
 		if p.Name != "" && seen[p.Name] {
 			d.errorf(n, "%s: the lifecycle has another phase called %s", at, p.Name)
 		}
@@ -68,13 +68,24 @@ func (d *decoder) lifecycleFields(l *Lifecycle) []field {
 		{"list", func(n *yaml.Node, at string) { put(&l.List)(d.choice(n, at, "listed", "pinned")) }},
 		{"phases", func(n *yaml.Node, at string) {
 			d.list(n, at, "phases: [prepare, apply]", func(n *yaml.Node, at string) {
-				l.Phases = append(l.Phases, phase(n, at, false))
+				l.Phases = append(l.Phases, phase(n, at, inPlace))
 			})
 		}},
 		{"failure", func(n *yaml.Node, at string) {
-			p := phase(n, at, true)
+			p := phase(n, at, beside)
 			l.Failure = &p
 		}},
+		{"success", func(n *yaml.Node, at string) {
+			p := phase(n, at, beside)
+			l.Success = &p
+		}},
+		{"always", func(n *yaml.Node, at string) {
+			d.list(n, at, "always: [cleanup]", func(n *yaml.Node, at string) {
+				l.Always = append(l.Always, phase(n, at, besideNamed))
+			})
+		}},
+		{"parallel", func(n *yaml.Node, at string) { put(&l.Parallel)(d.choice(n, at, "same-number", "off")) }},
+		{"siblings", func(n *yaml.Node, at string) { d.siblings(&l.Siblings, n, at) }},
 		{"leak", func(n *yaml.Node, at string) { d.leak(&l.Leak, n, at) }},
 		{"reboot-exit", func(n *yaml.Node, at string) { d.rebootExits(l, n, at) }},
 		{"hooks", func(n *yaml.Node, at string) { d.hookRules(l, n, at) }},
@@ -91,8 +102,17 @@ func (d *decoder) lifecycleFields(l *Lifecycle) []field {
 	}
 }
 
+// phaseKind says which keys a phase has.
+type phaseKind int
+
+const (
+	inPlace     phaseKind = iota // all of them
+	beside                       // the failure or the success phase: it is executed, goes on after failures, and has a name of its own
+	besideNamed                  // the same, but there may be several
+)
+
 // phase reads a phase: a mapping, or its name alone.
-func (d *decoder) phase(n *yaml.Node, at string, failure bool) Phase {
+func (d *decoder) phase(n *yaml.Node, at string, kind phaseKind) Phase {
 	var p Phase
 	n = d.resolve(n)
 	if n == nil {
@@ -112,11 +132,11 @@ func (d *decoder) phase(n *yaml.Node, at string, failure bool) Phase {
 		return p
 	}
 	known := d.phaseFields(&p)
-	if failure {
+	if kind != inPlace {
 		known = d.failureFields(&p)
 	}
 	d.fields(n, at, example, known)
-	if _, given := d.lines[at+".name"]; !given && !failure {
+	if _, given := d.lines[at+".name"]; !given && kind != beside {
 		d.errorf(n, "%s: has no name; expected such as `name: apply`", at)
 	}
 	return p
@@ -143,8 +163,8 @@ func (d *decoder) phaseFields(p *Phase) []field {
 		}})
 }
 
-// failureFields is the table of the keys of a failure phase. It always goes on
-// after a failure of its own.
+// failureFields is the table of the keys of a phase that runs beside the others:
+// for a failure, a success, or always. It goes on after a failure of its own.
 func (d *decoder) failureFields(p *Phase) []field {
 	return []field{
 		{"name", func(n *yaml.Node, at string) {
@@ -161,6 +181,8 @@ func (d *decoder) failureFields(p *Phase) []field {
 		{"hook-timeout", func(n *yaml.Node, at string) { putNew(&p.HookTimeout)(d.duration(n, at, "5m")) }},
 		{"optional", func(n *yaml.Node, at string) { putNew(&p.Optional)(d.boolean(n, at)) }},
 		{"leak", func(n *yaml.Node, at string) { d.leak(&p.Leak, n, at) }},
+		{"parallel", func(n *yaml.Node, at string) { put(&p.Parallel)(d.choice(n, at, "same-number", "off")) }},
+		{"siblings", func(n *yaml.Node, at string) { d.siblings(&p.Siblings, n, at) }},
 	}
 }
 
@@ -169,6 +191,26 @@ func (d *decoder) onFailure(dst *phased.OnFailure, n *yaml.Node, at string) {
 		*dst = phased.OnFailure(v)
 	}
 }
+
+// siblings reads what hooks do that run beside one that fails.
+func (d *decoder) siblings(dst *phased.Siblings, n *yaml.Node, at string) {
+	if v, ok := d.choice(n, at, string(phased.SiblingsFinish), string(phased.SiblingsStop)); ok {
+		*dst = phased.Siblings(v)
+	}
+}
+
+// jobs reads how many hooks may run at once.
+func (d *decoder) jobs(n *yaml.Node, at string) (int, bool) {
+	v, ok := d.count(n, at, "4")
+	if ok && v > MaxJobs {
+		d.errorf(n, "%s: expected a number from 0 (one for each processor) to %d, not %d", at, MaxJobs, v)
+		return 0, false
+	}
+	return v, ok
+}
+
+// MaxJobs is how many hooks may run at once, at most.
+const MaxJobs = 64
 
 func (d *decoder) order(dst *phased.Order, n *yaml.Node, at string) {
 	if v, ok := d.choice(n, at, orders()...); ok {

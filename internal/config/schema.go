@@ -71,6 +71,7 @@ func (d *decoder) topFields(s *Settings) []field {
 		{"reboot-command", func(n *yaml.Node, at string) {
 			put(&s.RebootCommand)(d.words(n, at, "reboot-command: [systemctl, reboot]"))
 		}},
+		{"jobs", func(n *yaml.Node, at string) { put(&s.Jobs)(d.jobs(n, at)) }},
 		{"reboot-limit", func(n *yaml.Node, at string) { put(&s.RebootLimit)(d.count(n, at, "3")) }},
 		{"lifecycles", func(n *yaml.Node, at string) { d.lifecycles(s, n, at) }},
 	}

@@ -36,6 +36,7 @@ type Settings struct {
 	Retention      Retention
 	Personalities  Personalities
 	RebootCommand  []string // what reboots the host; nil: phased does not
+	Jobs           int      // hooks that may run at once where a phase lets them; 0: as many as there are processors
 	RebootLimit    int      // of one run and those that go on with it
 	Secrets        Secrets
 	PrivateTTL     time.Duration        // how long saved variable spaces are kept
@@ -82,6 +83,10 @@ type Lifecycle struct {
 	List         string // listed or pinned
 	Phases       []Phase
 	Failure      *Phase
+	Success      *Phase  // when all of Phases has ended well
+	Always       []Phase // at the end, whatever happened
+	Parallel     string  // same-number or off
+	Siblings     phased.Siblings
 	Leak         phased.LeakPolicy // of every hook that has none of its own
 	RebootExits  []phased.RebootExit
 	Hooks        []HookRule // options of single hooks, in the order of the file
@@ -101,9 +106,9 @@ type Lifecycle struct {
 // HookRule gives the hooks whose names fit a pattern options that stand before
 // those of their headers.
 type HookRule struct {
-	Pattern   string // as of path.Match
-	Leak      phased.LeakPolicy
-	Frequency phased.Frequency
+	Pattern string // as of path.Match
+	phased.HookOptions
+	Given []string // keys of the options that it gives
 }
 
 // Phase is a phase as the settings file has it. A field that the file does not
@@ -118,6 +123,8 @@ type Phase struct {
 	HookTimeout *time.Duration
 	Optional    *bool
 	Leak        phased.LeakPolicy
+	Parallel    string // same-number or off
+	Siblings    phased.Siblings
 
 	// What follows is for sourced phases only, but for Executor.
 

@@ -199,12 +199,15 @@ func (r *run) exec(ctx context.Context, h phased.Hook, cannot error) (phased.Res
 
 // hookOf is the hook that an entry is.
 func (r *run) hookOf(p phased.PlannedPhase, e phased.Entry, why string) phased.Hook {
-	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout, Leak: e.LeakPolicy(), Inputs: e.InputFiles, Why: why}
+	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout, Leak: e.LeakPolicy(), Inputs: e.InputFiles, Why: why, Locks: e.Locks, Attempt: 1}
 	if p.Calls != "" {
 		h.Run = r.o.NewID()
 	}
-	if h.Timeout == 0 {
+	switch h.Timeout {
+	case 0:
 		h.Timeout = p.HookTimeout
+	case phased.NoLimit:
+		h.Timeout = 0
 	}
 	if r.o.HookEnv != nil {
 		h.Env = r.o.HookEnv(p.Name, e.Name)

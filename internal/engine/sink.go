@@ -11,7 +11,7 @@ func (r *run) Started(h phased.Hook, p phased.Process) {
 	r.started = true
 	r.emit(phased.HookStarted{
 		Phase: h.Phase, Hook: h.Name, Path: h.Path, Args: h.Args,
-		Pid: p.Pid, PidStart: p.Start, Timeout: h.Timeout, Why: h.Why, Inputs: h.Inputs, Files: p.Files, Run: h.Run,
+		Pid: p.Pid, PidStart: p.Start, Timeout: h.Timeout, Locks: h.Locks, Why: h.Why, Inputs: h.Inputs, Files: p.Files, Run: h.Run,
 	})
 }
 

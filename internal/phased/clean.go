@@ -56,6 +56,7 @@ func (c cleaning) hook(p Payload) Payload {
 	switch p := p.(type) {
 	case HookStarted:
 		p.Hook, p.Path, p.Args, p.Why = c.text(p.Hook), c.text(p.Path), c.texts(p.Args), c.clean(p.Why)
+		p.Locks = c.strings(p.Locks)
 		return p
 	case HookOutput:
 		p.Hook = c.text(p.Hook)
@@ -92,6 +93,7 @@ func (c cleaning) phase(p PhaseStarted) PhaseStarted {
 	for i := range p.Entries {
 		e := &p.Entries[i]
 		e.Name, e.Path, e.Detail, e.Args = c.text(e.Name), c.text(e.Path), c.clean(e.Detail), c.texts(e.Args)
+		e.Locks, e.When, e.Secrets = c.strings(e.Locks), c.strings(e.When), c.texts(e.Secrets)
 	}
 	p.Differences = slices.Clone(p.Differences)
 	for i := range p.Differences {
@@ -105,6 +107,14 @@ func (c cleaning) texts(all []Text) []Text {
 	all = slices.Clone(all)
 	for i := range all {
 		all[i] = c.text(all[i])
+	}
+	return all
+}
+
+func (c cleaning) strings(all []string) []string {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i] = c.clean(all[i])
 	}
 	return all
 }

@@ -21,6 +21,8 @@ func appendHookStarted(b []byte, d HookStarted) []byte {
 		b = strconv.AppendUint(b, d.PidStart, 10)
 	}
 	b = appendTimeout(b, d.Timeout)
+	b = appendNumber(b, "attempt", int64(d.Attempt))
+	b = appendStrings(b, "locks", d.Locks)
 	b = appendField(b, "why", d.Why)
 	b = appendInputs(b, d.Inputs)
 	b = appendDescriptors(b, "files", d.Files)
@@ -58,6 +60,9 @@ func appendHookFinished(b []byte, d HookFinished) []byte {
 	b = appendDescriptors(b, "files", d.Files)
 	b = appendLeftBehind(b, d)
 	b = appendTrue(b, "left", d.Left)
+	b = appendTrue(b, "nothing", d.Nothing)
+	b = appendTrue(b, "again", d.Again)
+	b = appendNumber(b, "pause_ns", int64(d.Pause))
 	b = appendTrue(b, "ended", d.Ended)
 	b = appendTrue(b, "ignored", d.Ignored)
 	if d.Trace != nil {
@@ -167,6 +172,41 @@ func appendNumber(b []byte, name string, value int64) []byte {
 	}
 	b = append(append(append(b, `,"`...), name...), `":`...)
 	return strconv.AppendInt(b, value, 10)
+}
+
+func appendTextsField(b []byte, name string, list []Text) []byte {
+	if len(list) == 0 {
+		return b
+	}
+	return appendTexts(append(append(append(b, `,"`...), name...), `":`...), list)
+}
+
+func appendStrings(b []byte, name string, list []string) []byte {
+	if len(list) == 0 {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":[`...)
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, s)
+	}
+	return append(b, ']')
+}
+
+func appendNumbers(b []byte, name string, list []int) []byte {
+	if len(list) == 0 {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":[`...)
+	for i, n := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return append(b, ']')
 }
 
 func appendTexts(b []byte, list []Text) []byte {

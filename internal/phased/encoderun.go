@@ -128,19 +128,29 @@ func appendEntry(b []byte, e *Entry) ([]byte, error) {
 		return nil, err
 	}
 	b = appendField(b, "digest", e.Digest)
-	b = appendTimeout(b, e.Timeout)
 	if len(e.Args) > 0 {
 		b = append(b, `,"args":`...)
 		b = appendTexts(b, e.Args)
 	}
 	b = appendField(b, "plugin", e.Plugin)
-	b = appendField(b, "frequency", string(e.Frequency))
-	b = appendField(b, "leak", string(e.Leak))
-	if len(e.Inputs) > 0 {
-		b = append(b, `,"inputs":`...)
-		b = appendTexts(b, e.Inputs)
-	}
+	b = appendOptions(b, &e.HookOptions)
 	return append(b, '}'), nil
+}
+
+func appendOptions(b []byte, o *HookOptions) []byte {
+	b = appendTimeout(b, o.Timeout)
+	b = appendField(b, "frequency", string(o.Frequency))
+	b = appendField(b, "leak", string(o.Leak))
+	b = appendTextsField(b, "inputs", o.Inputs)
+	b = appendNumber(b, "retries", int64(o.Retries))
+	if o.Backoff != 0 {
+		b = appendField(b, "backoff", o.Backoff.String())
+	}
+	b = appendStrings(b, "locks", o.Locks)
+	b = appendStrings(b, "when", o.When)
+	b = appendNumbers(b, "allow_exit", o.AllowExit)
+	b = appendNumbers(b, "skip_exit", o.SkipExit)
+	return appendTextsField(b, "secrets", o.Secrets)
 }
 
 // appendTime appends a time, unless it is the zero time.

@@ -150,6 +150,8 @@ type HookStarted struct {
 	Pid      int          `json:"pid" doc:"process id"`
 	PidStart uint64       `json:"pid_start,omitempty" doc:"its start time, in clock ticks since boot"`
 	Timeout  Duration     `json:"timeout,omitempty" doc:"time limit in force"`
+	Attempt  int          `json:"attempt,omitempty" doc:"number of the attempt, from 2; absent: the first"`
+	Locks    []string     `json:"locks,omitempty" doc:"locks that it holds"`
 	Why      string       `json:"why,omitempty" doc:"why it runs in a run that resumes another"`
 	Inputs   []Input      `json:"inputs,omitempty" doc:"files that it says it depends on, as they were before it started"`
 	Files    []Descriptor `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output starts"`
@@ -197,7 +199,11 @@ type HookFinished struct {
 	LeftMore   int          `json:"left_more,omitempty" doc:"how many more there were"`
 	Leak       LeakPolicy   `json:"leak,omitempty" doc:"what became of them: keep (they live on), kill, or fail (killed, and the hook has failed)"`
 	Left       bool         `json:"left,omitempty" doc:"a process that it left behind still holds its output"`
-	Ended      bool         `json:"ended,omitempty" doc:"the session ended in this hook"`
+	// Nothing is about skip-exit.
+	Nothing bool          `json:"nothing,omitempty" doc:"it said by its exit status that there was nothing to do"`
+	Again   bool          `json:"again,omitempty" doc:"it failed, and is tried again"`
+	Pause   time.Duration `json:"pause_ns,omitempty" doc:"pause before the next attempt, in nanoseconds"`
+	Ended   bool          `json:"ended,omitempty" doc:"the session ended in this hook"`
 	// Ignored: the phase's policy is shell, and the session lived on.
 	Ignored bool   `json:"ignored,omitempty" doc:"its failure changes nothing: the shell went on"`
 	Trace   *Trace `json:"trace,omitempty" doc:"where it failed"`

@@ -39,13 +39,10 @@ type Entry struct {
 	Size    int64     `json:"size,omitempty" doc:"bytes of the target"`
 	ModTime time.Time `json:"mtime,omitzero" doc:"modification time of the target"`
 	Digest  string    `json:"digest,omitempty" doc:"sha256 of the content, in hex, of entries that run"`
-	Timeout Duration  `json:"timeout,omitempty" doc:"time limit of this hook"`
 	Args    []Text    `json:"args,omitempty" doc:"arguments that it is sourced with"`
 	Plugin  string    `json:"plugin,omitempty" doc:"plugin that it belongs to"`
-	// What the header of the hook and the settings say of it.
-	Frequency Frequency  `json:"frequency,omitempty" doc:"once, once-per-boot or once-per-content; absent: it runs in every run"`
-	Leak      LeakPolicy `json:"leak,omitempty" doc:"what becomes of processes that it leaves behind: kill or fail; absent: keep"`
-	Inputs    []Text     `json:"inputs,omitempty" doc:"patterns of the files that it depends on"`
+	// HookOptions is what its header and the settings say of it.
+	HookOptions
 	// InputFiles are the files that Inputs name, as they are when the plan is
 	// made; only where that was asked for.
 	InputFiles []Input `json:"-"`
@@ -105,6 +102,30 @@ const (
 	ExecutorSession = "session" // hooks are sourced into the one bash of the run
 )
 
+// PhaseWhen says when a phase runs.
+type PhaseWhen string
+
+// The moments.
+const (
+	WhenSuccess PhaseWhen = "success" // when all phases before it have ended well
+	WhenAlways  PhaseWhen = "always"  // at the end of the run, whatever happened
+)
+
+// Parallel says which hooks of a phase run together.
+type Parallel string
+
+// ParallelSameNumber runs the hooks together that have the same number.
+const ParallelSameNumber Parallel = "same-number"
+
+// Siblings says what becomes of the hooks that run beside one that fails.
+type Siblings string
+
+// The policies.
+const (
+	SiblingsFinish Siblings = "finish" // they end by themselves (the default)
+	SiblingsStop   Siblings = "stop"   // they are told to stop
+)
+
 // Scope is where the hooks of a phase are sourced.
 type Scope string
 
@@ -138,6 +159,13 @@ type Phase struct {
 	Rules []HookRule `json:"rules,omitempty" doc:"options of single hooks, by pattern of their names"`
 	// Failure marks the phase that runs when another has failed.
 	Failure bool `json:"failure,omitempty" doc:"this is the failure phase"`
+	// When says when the phase runs; "": in its place, while nothing has failed.
+	When PhaseWhen `json:"when,omitempty" doc:"success: when all before it went well; always: whatever happened; absent: in its place"`
+	// Parallel runs hooks with the same number together; "" runs one at a time.
+	Parallel Parallel `json:"parallel,omitempty" doc:"same-number: hooks with the same number run together"`
+	// Siblings says what hooks that run beside one that fails do; "" stands for
+	// finish.
+	Siblings Siblings `json:"siblings,omitempty" doc:"what hooks do that run beside one that fails: finish or stop"`
 
 	// What follows is for sourced phases only.
 
@@ -253,6 +281,7 @@ type Plan struct {
 	Grace        Duration       `json:"grace,omitempty"`         // between TERM and KILL
 	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
 	Pinned       bool           `json:"pinned,omitempty"`
+	Jobs         int            `json:"jobs,omitempty"`         // how many hooks may run at once, where a phase lets them; 0: none does
 	RebootExits  []RebootExit   `json:"reboot_exits,omitempty"` // statuses by which hooks ask for a reboot
 	Surroundings Surroundings   `json:"surroundings"`
 	Session      *Session       `json:"session,omitempty"` // nil: nothing is sourced
@@ -285,6 +314,7 @@ type Origin struct {
 
 // Hook is one script or program, as an executor is told to run it.
 type Hook struct {
+	Attempt int // the number of the attempt, from 1
 	Phase   string
 	Name    Text
 	Path    Text
@@ -293,6 +323,7 @@ type Hook struct {
 	Timeout Duration
 	Leak    LeakPolicy // what becomes of what it leaves behind; "" stands for keep
 	Inputs  []Input    // files that it depends on, as they are before it starts
+	Locks   []string   // locks that it holds while it runs
 	Why     string     // why it runs, where that is not matter of course
 	// Plugin is the plugin that a sourced hook belongs to; "": none.
 	Plugin string
@@ -303,14 +334,27 @@ type Hook struct {
 // Duration is a time.Duration that reads and writes as text ("90s", "1h30m").
 type Duration time.Duration
 
-// String returns the duration in the form of time.Duration.
-func (d Duration) String() string { return time.Duration(d).String() }
+// NoLimit is a time limit that is said to be none, where "" would let another
+// one hold.
+const NoLimit Duration = -1
+
+// String returns the duration in the form of time.Duration; NoLimit is "none".
+func (d Duration) String() string {
+	if d == NoLimit {
+		return "none"
+	}
+	return time.Duration(d).String()
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(p []byte) error {
+	if string(p) == "none" {
+		*d = NoLimit
+		return nil
+	}
 	v, err := time.ParseDuration(string(p))
 	if err != nil {
 		return err

@@ -106,6 +106,8 @@ type HookRun struct {
 	Ends       []Descriptor  `json:"ends,omitempty"`        // where its inherited output ended
 	Skip       string        `json:"skip,omitempty"`        // why it was skipped: done, not-asked or not-readable
 	Reason     string        `json:"reason,omitempty"`      // the same in words
+	Nothing    bool          `json:"nothing,omitempty"`     // it said that there was nothing to do
+	Again      bool          `json:"again,omitempty"`       // this attempt failed, and another one follows
 	Ended      bool          `json:"ended,omitempty"`       // the session ended in it
 	Ignored    bool          `json:"ignored,omitempty"`     // it failed, and the shell went on
 	Trace      *Trace        `json:"trace,omitempty"`       // where it failed
@@ -175,6 +177,7 @@ func (r *Run) Apply(e Event) bool {
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
 			h.LeftBehind, h.LeftMore, h.Leak = d.LeftBehind, d.LeftMore, d.Leak
 			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace
+			h.Nothing, h.Again = d.Nothing, d.Again
 		}
 	default:
 		r.applySession(e)
@@ -294,7 +297,7 @@ func (r *Run) Counts() (ran, failed int) {
 			continue
 		}
 		for j := range r.Phases[i].Hooks {
-			if r.Phases[i].Hooks[j].Status == StatusSkipped {
+			if r.Phases[i].Hooks[j].Status == StatusSkipped || r.Phases[i].Hooks[j].Again {
 				continue
 			}
 			ran++

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"phased/internal/config"
 	"phased/internal/phased"
 )
 
@@ -30,7 +31,7 @@ func (c *checker) entry(ph phased.PlannedPhase, e, winner phased.Entry) []Findin
 // headerFindings tells the mistakes in the header of a hook.
 func headerFindings(f *finder, e phased.Entry) {
 	for _, h := range e.Faults {
-		f.add(CodeHeader, SeverityError, h.Line, h.Message, "write `# phased: key=value`, with the keys "+strings.Join(headerKeys(), ", "))
+		f.add(CodeHeader, SeverityError, h.Line, h.Message, "write `# phased: key=value`, with the keys "+strings.Join(config.HookKeys(), ", "))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // words it was made. Values go with their lengths, so that none can pass for two.
 func digest(p phased.Plan) string {
 	w := &writer{h: sha256.New()}
-	w.text("phased plan 3", p.Lifecycle, string(p.Base))
+	w.text("phased plan 4", p.Lifecycle, string(p.Base))
 	w.texts(p.Roots)
 	w.number(int64(p.Timeout), int64(p.Grace), int64(p.FailureLimit), boolean(p.Pinned))
 	w.texts(p.Surroundings.Env)
@@ -49,15 +49,29 @@ func (w *writer) phase(p phased.PlannedPhase) {
 	w.text(p.Glob, string(p.Scope), p.Calls, p.Plugins)
 	w.texts(p.Files)
 	w.texts(p.Args)
-	w.text(string(p.Leak))
+	w.text(string(p.Leak), string(p.When), string(p.Parallel), string(p.Siblings))
 	w.number(boolean(p.Localrc), int64(len(p.Entries)))
 	for _, e := range p.Entries {
 		w.text(string(e.Name), string(e.Path), string(e.Root), string(e.Verdict), e.Mode, e.Digest, e.Plugin)
-		w.text(string(e.Frequency), string(e.Leak))
-		w.texts(e.Inputs)
+		w.options(e.HookOptions)
 		w.texts(e.Args)
-		w.number(int64(e.Timeout))
 	}
+}
+
+func (w *writer) options(o phased.HookOptions) {
+	w.number(int64(o.Timeout), int64(o.Retries), int64(o.Backoff), int64(len(o.Locks)), int64(len(o.When)))
+	w.number(int64(len(o.AllowExit)), int64(len(o.SkipExit)))
+	w.text(string(o.Frequency), string(o.Leak))
+	w.text(o.Locks...)
+	w.text(o.When...)
+	for _, n := range o.AllowExit {
+		w.number(int64(n))
+	}
+	for _, n := range o.SkipExit {
+		w.number(int64(n))
+	}
+	w.texts(o.Secrets)
+	w.texts(o.Inputs)
 }
 
 // session sums up how the shell starts. What is recorded and kept of it does not

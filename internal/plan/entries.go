@@ -193,7 +193,7 @@ func (l *lister) digest(e *phased.Entry, f found, dir int, name string) {
 	id := phased.FileID{Dev: f.stat.Dev, Ino: f.stat.Ino, Mtime: f.stat.Mtim.Nano(), Ctime: f.stat.Ctim.Nano()}
 	if k, ok := l.known[e.Path]; ok && k.File == id && k.Size == e.Size {
 		e.Digest, e.File = k.Digest, id
-		e.Frequency, e.Leak, e.Inputs, e.Options, e.Faults = k.Frequency, k.Leak, k.Inputs, k.Options, k.Faults
+		e.HookOptions, e.Options, e.Faults = k.HookOptions, k.Options, k.Faults
 		return
 	}
 	now := time.Now()

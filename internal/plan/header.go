@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"path"
-	"slices"
-	"strconv"
 	"strings"
 
 	"phased/internal/config"
@@ -17,29 +15,10 @@ const headerSize = 4 << 10
 
 // Header is what a hook says of itself, in comments at its beginning:
 //
-//	# phased: frequency=once inputs="/etc/my app/*.conf" leak=kill
+//	# phased: timeout=5m retries=2 lock=apt inputs="/etc/my app/*.conf"
 type Header struct {
-	Frequency phased.Frequency // "": it does not say
-	Leak      phased.LeakPolicy
-	Inputs    []phased.Text
-	Lines     map[string]int // of each key, from 1; of one that may be repeated the first
-}
-
-// The keys of a header.
-const (
-	keyFrequency = "frequency"
-	keyInputs    = "inputs"
-	keyLeak      = "leak"
-)
-
-func headerKeys() []string { return []string{keyFrequency, keyInputs, keyLeak} }
-
-func frequencies() []string {
-	return []string{string(phased.Always), string(phased.Once), string(phased.OncePerBoot), string(phased.OncePerContent)}
-}
-
-func leakPolicies() []string {
-	return []string{string(phased.LeakKeep), string(phased.LeakKill), string(phased.LeakFail)}
+	phased.HookOptions
+	Lines map[string]int // of each key, from 1; of one that may be repeated the first
 }
 
 // ParseHeader reads the header in the first 4 KiB of a hook (more of it is not
@@ -113,7 +92,7 @@ func (p *headerParser) words(text string) {
 		end := strings.IndexAny(text, "= \t")
 		if end <= 0 || text[end] != '=' {
 			word, rest := cutBlank(text)
-			p.fault("expected key=value in the header, not %s%s; a comment that is none begins otherwise", quoteShort(word), keyHint(word))
+			p.fault("expected key=value in the header, not %s%s; a comment that is none begins otherwise", config.QuoteShort(word), keyHint(word))
 			text = rest
 			continue
 		}
@@ -166,28 +145,27 @@ func headerValue(s string) (value, rest, err string) {
 
 // set takes one assignment.
 func (p *headerParser) set(key, value string) {
-	if _, twice := p.header.Lines[key]; twice && key != keyInputs {
+	option, known := config.HookOptionOf(key)
+	if !known {
+		hint := keyHint(key)
+		if hint == "" {
+			hint = "; known are " + strings.Join(config.HookKeys(), ", ")
+		}
+		p.fault("unknown key %s in the header%s", config.QuoteShort(key), hint)
+		return
+	}
+	if _, twice := p.header.Lines[key]; twice && !option.List {
 		p.fault("%s is set twice, first in line %d", key, p.header.Lines[key])
 		return
 	}
-	switch key {
-	case keyFrequency:
-		if p.choice(key, value, frequencies()) {
-			p.header.Frequency = phased.Frequency(value)
+	values := []string{value}
+	if option.List {
+		values = strings.Split(value, ",")
+	}
+	for _, v := range values {
+		if fault := option.Set(&p.header.HookOptions, v); fault != "" {
+			p.fault("%s: %s", key, fault)
 		}
-	case keyLeak:
-		if p.choice(key, value, leakPolicies()) {
-			p.header.Leak = phased.LeakPolicy(value)
-		}
-	case keyInputs:
-		p.inputs(value)
-	default:
-		hint := keyHint(key)
-		if hint == "" {
-			hint = "; known are " + strings.Join(headerKeys(), ", ")
-		}
-		p.fault("unknown key %s in the header%s", quoteShort(key), hint)
-		return
 	}
 	if p.header.Lines == nil {
 		p.header.Lines = map[string]int{}
@@ -197,32 +175,9 @@ func (p *headerParser) set(key, value string) {
 	}
 }
 
-// inputs takes patterns with commas between them.
-func (p *headerParser) inputs(value string) {
-	for one := range strings.SplitSeq(value, ",") {
-		switch _, err := path.Match(one, ""); {
-		case one == "":
-			p.fault("%s: a pattern is empty; expected such as inputs=/etc/app/*.conf", keyInputs)
-		case err != nil:
-			p.fault("%s: %s is no pattern of file names", keyInputs, quoteShort(one))
-		default:
-			p.header.Inputs = append(p.header.Inputs, phased.Text(one))
-		}
-	}
-}
-
-func (p *headerParser) choice(key, value string, known []string) bool {
-	if slices.Contains(known, value) {
-		return true
-	}
-	or := strings.Join(known[:len(known)-1], ", ") + " or " + known[len(known)-1]
-	p.fault("%s: expected %s, not %s%s", key, or, quoteShort(value), didYouMean(value, known))
-	return false
-}
-
 func keyHint(word string) string {
 	word, _, _ = strings.Cut(word, ":")
-	return didYouMean(word, headerKeys())
+	return didYouMean(word, config.HookKeys())
 }
 
 func didYouMean(word string, known []string) string {
@@ -232,66 +187,38 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
-// quoteShort returns a word of a file as it can be printed.
-func quoteShort(word string) string {
-	const most = 60
-	if len(word) > most {
-		word = word[:most] + "..."
-	}
-	return strconv.Quote(word)
-}
-
 // options gives an entry that runs what its header, the rules of the phase and
 // the phase itself say: the last rule that fits, else the header, else the phase.
 func (l *lister) options(e *phased.Entry, h Header, faults []phased.HeaderFault) {
-	from := func(key string) string { return fmt.Sprintf("%s:%d", e.Path, h.Lines[key]) }
-	note := func(option, value, from string) {
-		e.Options = append(e.Options, phased.Origin{Phase: l.phase.Name, Option: option, Value: value, From: from})
-	}
 	e.Faults = faults
-	if l.phase.Executor == phased.ExecutorSession {
-		for _, key := range []string{keyFrequency, keyLeak} {
-			if h.Lines[key] > 0 {
-				e.Faults = append(e.Faults, phased.HeaderFault{Line: h.Lines[key], Message: key + " is for hooks that are executed: a sourced hook is a part of its shell, which keeps what it starts and runs it at every point"})
+	if e.Leak = l.phase.Leak; h.Lines == nil && len(l.phase.Rules) == 0 {
+		return
+	}
+	for _, o := range config.HookOptions() {
+		from := ""
+		if line := h.Lines[o.Key]; line > 0 {
+			if l.phase.Executor == phased.ExecutorSession && o.Executed != "" {
+				e.Faults = append(e.Faults, phased.HeaderFault{Line: line, Message: o.Key + " " + o.Executed})
+				continue
+			}
+			o.Take(&e.HookOptions, &h.HookOptions)
+			from = fmt.Sprintf("%s:%d", e.Path, line)
+		}
+		for _, r := range l.phase.Rules {
+			if fits, _ := path.Match(r.Pattern, string(e.Name)); fits && r.From[o.Key] != "" {
+				o.Take(&e.HookOptions, &r.HookOptions)
+				from = r.From[o.Key]
 			}
 		}
-		h.Frequency, h.Leak = "", ""
-	}
-	frequency, freqFrom := h.Frequency, ""
-	leak, leakFrom := h.Leak, ""
-	if h.Frequency != "" {
-		freqFrom = from(keyFrequency)
-	}
-	if h.Leak != "" {
-		leakFrom = from(keyLeak)
-	}
-	for _, r := range l.phase.Rules {
-		if fits, _ := path.Match(r.Pattern, string(e.Name)); !fits {
-			continue
-		}
-		if r.Frequency != "" {
-			frequency, freqFrom = r.Frequency, r.FreqFrom
-		}
-		if r.Leak != "" {
-			leak, leakFrom = r.Leak, r.LeakFrom
+		if from != "" {
+			e.Options = append(e.Options, phased.Origin{Phase: l.phase.Name, Option: o.Key, Value: o.Text(&e.HookOptions), From: from})
 		}
 	}
-	if frequency != "" {
-		note(keyFrequency, string(frequency), freqFrom)
-	}
-	if e.Frequency = frequency; frequency == phased.Always {
+	if e.Frequency == phased.Always {
 		e.Frequency = ""
 	}
-	if leak != "" {
-		note(keyLeak, string(leak), leakFrom)
-	} else {
-		leak = l.phase.Leak
-	}
-	if e.Leak = leak; leak == phased.LeakKeep {
+	if e.Leak == phased.LeakKeep {
 		e.Leak = ""
-	}
-	if e.Inputs = h.Inputs; len(h.Inputs) > 0 {
-		note(keyInputs, joined(h.Inputs, ","), from(keyInputs))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,32 +23,58 @@ func TestParseHeader(t *testing.T) {
 		{"none", "#!/bin/sh\necho phased: yes\n", Header{}, nil},
 		{
 			"all keys", "#!/bin/sh\n# phased: frequency=once leak=kill inputs=/etc/a\n",
-			Header{"once", "kill", []phased.Text{"/etc/a"}, map[string]int{"frequency": 2, "leak": 2, "inputs": 2}},
+			Header{phased.HookOptions{Frequency: "once", Leak: "kill", Inputs: []phased.Text{"/etc/a"}}, map[string]int{"frequency": 2, "leak": 2, "inputs": 2}},
 			nil,
 		},
 		{
 			"several lines, leaders and quotes", "// phased: frequency=once-per-boot\r\n  -- phased: leak='fail'\n;; phased: inputs=\"/a b/*.x,c\" inputs=/d\n",
-			Header{"once-per-boot", "fail", []phased.Text{"/a b/*.x", "c", "/d"}, map[string]int{"frequency": 1, "leak": 2, "inputs": 3}},
+			Header{phased.HookOptions{Frequency: "once-per-boot", Leak: "fail", Inputs: []phased.Text{"/a b/*.x", "c", "/d"}}, map[string]int{"frequency": 1, "leak": 2, "inputs": 3}},
 			nil,
 		},
-		{"escapes", `# phased: inputs="/a\"b\\c"`, Header{Inputs: []phased.Text{`/a"b\c`}, Lines: map[string]int{"inputs": 1}}, nil},
+		{
+			"every other key", "# phased: timeout=5m retries=2 backoff=10s lock=apt,db lock=db when=notified:nginx,changed:/etc/*.conf\n" +
+				"# phased: allow-exit=12,3,10-11 skip-exit=4 secret=/etc//x.key\n",
+			Header{phased.HookOptions{
+				Timeout: phased.Duration(5 * time.Minute), Retries: 2, Backoff: phased.Duration(10 * time.Second), Locks: []string{"apt", "db"},
+				When: []string{"notified:nginx", "changed:/etc/*.conf"}, AllowExit: []int{3, 10, 11, 12}, SkipExit: []int{4}, Secrets: []phased.Text{"/etc/x.key"},
+			}, map[string]int{"timeout": 1, "retries": 1, "backoff": 1, "lock": 1, "when": 1, "allow-exit": 2, "skip-exit": 2, "secret": 2}},
+			nil,
+		},
+		{
+			"wrong values of the others", "# phased: timeout=5 retries=101 backoff=-1s lock=a/b when=notify:x when=notified: when=x\n# phased: allow-exit=0 skip-exit=5-3,256 secret=key",
+			Header{HookOptions: phased.HookOptions{}, Lines: map[string]int{"timeout": 1, "retries": 1, "backoff": 1, "lock": 1, "when": 1, "allow-exit": 2, "skip-exit": 2, "secret": 2}},
+			[]phased.HeaderFault{
+				{Line: 1, Message: `timeout: expected a duration such as 5m: "5" has no unit; write 5s, 5m or 5h`},
+				{Line: 1, Message: `retries: expected a whole number from 0 to 100, not "101"`},
+				{Line: 1, Message: `backoff: expected a duration such as 10s: "-1s" is negative`},
+				{Line: 1, Message: `lock: expected the name of a lock such as apt (letters, digits, . _ -; at most 64), not "a/b"`},
+				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "notify:x"`},
+				{Line: 1, Message: `when: expected the name of a notification such as notified:nginx (letters, digits, . _ -; at most 64), not "notified:"`},
+				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "x"`},
+				{Line: 2, Message: `allow-exit: expected an exit status from 1 to 255 such as 3, or a range such as 10-12, not "0"`},
+				{Line: 2, Message: `skip-exit: expected an exit status from 1 to 255 such as 4, or a range such as 10-12, not "5-3"`},
+				{Line: 2, Message: `skip-exit: expected an exit status from 1 to 255 such as 4, or a range such as 10-12, not "256"`},
+				{Line: 2, Message: `secret: expected the absolute path of a file such as /etc/app/key, not "key"`},
+			},
+		},
+		{"escapes", `# phased: inputs="/a\"b\\c"`, Header{HookOptions: phased.HookOptions{Inputs: []phased.Text{`/a"b\c`}}, Lines: map[string]int{"inputs": 1}}, nil},
 		{"a link is no header", "# see phased:// or\n# phased://x\n#phased:leak\n", Header{}, nil},
 		{"unknown key", "\n# phased: frequancy=once", Header{}, []phased.HeaderFault{{Line: 2, Message: `unknown key "frequancy" in the header (did you mean frequency?)`}}},
-		{"unlike any", "# phased: x=1", Header{}, []phased.HeaderFault{{Line: 1, Message: `unknown key "x" in the header; known are frequency, inputs, leak`}}},
+		{"unlike any", "# phased: x=1", Header{}, []phased.HeaderFault{{Line: 1, Message: `unknown key "x" in the header; known are timeout, retries, backoff, lock, when, frequency, allow-exit, skip-exit, secret, inputs, leak`}}},
 		{
 			"wrong value", "# phased: frequency=onse",
 			Header{Lines: map[string]int{"frequency": 1}},
-			[]phased.HeaderFault{{Line: 1, Message: `frequency: expected always, once, once-per-boot or once-per-content, not "onse" (did you mean once?)`}},
+			[]phased.HeaderFault{{Line: 1, Message: `frequency: expected always, once, once-per-boot or once-per-content, not "onse" (did you mean "once"?)`}},
 		},
 		{
 			"twice", "# phased: leak=keep\n# phased: leak=kill",
-			Header{Leak: "keep", Lines: map[string]int{"leak": 1}},
+			Header{HookOptions: phased.HookOptions{Leak: "keep"}, Lines: map[string]int{"leak": 1}},
 			[]phased.HeaderFault{{Line: 2, Message: "leak is set twice, first in line 1"}},
 		},
 		{"no closing quote", `# phased: inputs="a b`, Header{}, []phased.HeaderFault{{Line: 1, Message: "inputs: the closing quote is missing"}}},
 		{"words", "# phased: leak", Header{}, []phased.HeaderFault{{Line: 1, Message: `expected key=value in the header, not "leak" (did you mean leak?); a comment that is none begins otherwise`}}},
 		{"empty", "# phased:", Header{}, []phased.HeaderFault{{Line: 1, Message: "the header is empty; expected such as `# phased: frequency=once`"}}},
-		{"empty pattern", "# phased: inputs=a,,b", Header{Inputs: []phased.Text{"a", "b"}, Lines: map[string]int{"inputs": 1}}, []phased.HeaderFault{{Line: 1, Message: "inputs: a pattern is empty; expected such as inputs=/etc/app/*.conf"}}},
+		{"empty pattern", "# phased: inputs=a,,b", Header{HookOptions: phased.HookOptions{Inputs: []phased.Text{"a", "b"}}, Lines: map[string]int{"inputs": 1}}, []phased.HeaderFault{{Line: 1, Message: "inputs: a value is empty; expected such as inputs=/etc/app/*.conf"}}},
 		{"bad pattern", "# phased: inputs=[", Header{Lines: map[string]int{"inputs": 1}}, []phased.HeaderFault{{Line: 1, Message: `inputs: "[" is no pattern of file names`}}},
 		{"binary", "# phased: leak=kill\n\x00", Header{}, nil},
 		{"ELF", "\x7fELF\n# phased: nonsense\n", Header{}, nil},
@@ -274,7 +301,7 @@ func TestInputs(t *testing.T) {
 	write("a.conf", "a")
 	write("b.conf", "b")
 	write("sub/c", "c")
-	e := phased.Entry{Path: phased.Text(dir + "/one.d/10-x"), Inputs: []phased.Text{"../*.conf", phased.Text(dir + "/sub"), "../none", "../a.conf"}}
+	e := phased.Entry{Path: phased.Text(dir + "/one.d/10-x"), HookOptions: phased.HookOptions{Inputs: []phased.Text{"../*.conf", phased.Text(dir + "/sub"), "../none", "../a.conf"}}}
 	inputs := func() []phased.Input {
 		t.Helper()
 		all, err := Inputs(e)

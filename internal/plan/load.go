@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 
 	"phased/internal/config"
@@ -32,6 +35,7 @@ func Load(o Options) (phased.Plan, error) {
 		FailureLimit: c.limit("", "failure-timeout",
 			source{o.FailureTimeout, "--failure-timeout", ""}, source{&c.s.FailureTimeout, "", "failure-timeout"}),
 	}
+	c.jobs(&p)
 	if p.RebootExits = c.own.RebootExits; p.RebootExits != nil {
 		c.origin("", "reboot-exit", rebootExitsText(p.RebootExits), c.key("reboot-exit"), "")
 	}
@@ -59,6 +63,23 @@ func Load(o Options) (phased.Plan, error) {
 	p.Origins = c.origins
 	p.Digest = digest(p)
 	return p, nil
+}
+
+// jobs tells how many hooks may run at once, where a phase lets any.
+func (c *setting) jobs(p *phased.Plan) {
+	if !slices.ContainsFunc(c.life.Phases, func(ph phased.Phase) bool { return ph.Parallel != "" }) {
+		return
+	}
+	p.Jobs = runtime.NumCPU()
+	flag := ""
+	switch {
+	case c.o.Jobs > 0:
+		p.Jobs, flag = c.o.Jobs, "--jobs"
+	case c.s.Jobs > 0:
+		p.Jobs = c.s.Jobs
+	}
+	p.Jobs = min(p.Jobs, config.MaxJobs)
+	c.origin("", "jobs", strconv.Itoa(p.Jobs), "jobs", flag)
 }
 
 // list lists the phases. Without good hook trees, those that lie in them are

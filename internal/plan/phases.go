@@ -17,6 +17,7 @@ type written struct {
 	config.Phase
 	at      string // its key in the settings; "" where it is built in
 	failure bool
+	when    phased.PhaseWhen
 	other   string // where values came from that nobody gave
 }
 
@@ -37,6 +38,7 @@ func (c *setting) phases(life phased.Lifecycle) {
 		}
 	}
 	c.placeLocalrc()
+	c.beside()
 	var failure phased.Phase
 	switch {
 	case c.own.Failure != nil:
@@ -55,6 +57,26 @@ func (c *setting) phases(life phased.Lifecycle) {
 	c.life.Failure = &failure
 }
 
+// beside adds the phases that run at the end: for a success, and always.
+func (c *setting) beside() {
+	add := func(own config.Phase, key string, when phased.PhaseWhen) {
+		if own.Optional == nil {
+			yes := true
+			own.Optional = &yes
+		}
+		p := c.phase(written{Phase: own, at: c.key(key), when: when, other: fromDefault})
+		c.life.Phases = append(c.life.Phases, p)
+	}
+	if c.own.Success != nil {
+		own := *c.own.Success
+		own.Name = orText(own.Name, "success")
+		add(own, "success", phased.WhenSuccess)
+	}
+	for i, own := range c.own.Always {
+		add(own, "always."+strconv.Itoa(i), phased.WhenAlways)
+	}
+}
+
 func builtinPhase(p phased.Phase) written {
 	return written{
 		Phase:   config.Phase{Name: p.Name, Dir: p.Dir, Optional: &p.Optional},
@@ -65,17 +87,17 @@ func builtinPhase(p phased.Phase) written {
 // phase puts the options of one phase together: its own, the lifecycle's, the
 // default; a flag before all of them.
 func (c *setting) phase(w written) phased.Phase {
-	if !w.failure && c.own.Sourced(w.Phase) {
+	if !w.failure && w.when == "" && c.own.Sourced(w.Phase) {
 		return c.sourcedPhase(w)
 	}
 	pick := func(option, own, life, fallback string) string { return c.pick(w, option, own, life, fallback) }
 	p := phased.Phase{
-		Name: w.Name, Executor: phased.ExecutorProcess, Failure: w.failure,
+		Name: w.Name, Executor: phased.ExecutorProcess, Failure: w.failure, When: w.when,
 		Optional: w.Optional != nil && *w.Optional,
 	}
 	p.Dir = pick("dir", w.Dir, "", w.Name+".d")
 	pick("optional", strconv.FormatBool(p.Optional), "", "")
-	if w.failure {
+	if w.failure || w.when != "" {
 		p.OnFailure = phased.Continue
 		c.note(w.Name, "on-failure", string(p.OnFailure), fromBuiltin)
 	} else {
@@ -93,6 +115,13 @@ func (c *setting) phase(w written) phased.Phase {
 	if p.Leak == phased.LeakKeep {
 		p.Leak = ""
 	}
+	if pick("parallel", w.Parallel, c.own.Parallel, "off") == string(phased.ParallelSameNumber) {
+		p.Parallel = phased.ParallelSameNumber
+		p.Siblings = phased.Siblings(pick("siblings", string(w.Siblings), string(c.own.Siblings), string(phased.SiblingsFinish)))
+		if p.Siblings == phased.SiblingsFinish {
+			p.Siblings = ""
+		}
+	}
 	p.Rules = c.rules()
 	c.limits(&p, w)
 	return p
@@ -102,9 +131,10 @@ func (c *setting) phase(w written) phased.Phase {
 func (c *setting) rules() []phased.HookRule {
 	var rules []phased.HookRule
 	for _, h := range c.own.Hooks {
-		r := phased.HookRule{Pattern: h.Pattern, Leak: h.Leak, Frequency: h.Frequency}
-		key := c.key("hooks." + h.Pattern)
-		r.LeakFrom, r.FreqFrom = c.from("", key+".leak", ""), c.from("", key+".frequency", "")
+		r := phased.HookRule{Pattern: h.Pattern, HookOptions: h.HookOptions, From: map[string]string{}}
+		for _, key := range h.Given {
+			r.From[key] = c.from("", c.key("hooks."+h.Pattern)+"."+key, "")
+		}
 		rules = append(rules, r)
 	}
 	return rules
@@ -123,11 +153,12 @@ func (c *setting) pick(w written, option, own, life, fallback string) string {
 }
 
 // limits gives a phase its time limits. Those of the run, its phases and their
-// hooks do not hold for the failure phase: it has its own.
+// hooks do not hold for the failure phase and for what runs always: these have
+// their own.
 func (c *setting) limits(p *phased.Phase, w written) {
 	own := source{w.Timeout, "", w.at + ".timeout"}
 	hook := source{w.HookTimeout, "", w.at + ".hook-timeout"}
-	if w.failure {
+	if w.failure || w.when == phased.WhenAlways {
 		p.Timeout = c.limit(w.Name, "timeout",
 			source{c.o.FailureTimeout, "--failure-timeout", ""}, own, source{&c.s.FailureTimeout, "", "failure-timeout"})
 		p.HookTimeout = c.limit(w.Name, "hook-timeout", hook)

@@ -29,6 +29,8 @@ type Options struct {
 	Conf    string
 	Localrc phased.Text
 	Plugins []phased.Plugin
+	// Jobs is --jobs: how many hooks may run at once; 0 stands for the settings'.
+	Jobs int
 	// Faulty makes a plan also where headers of hooks have mistakes, for Check;
 	// otherwise they are errors.
 	Faulty bool

@@ -125,6 +125,15 @@ func phaseRules(ph phased.PlannedPhase) string {
 	case phased.Continue:
 		words = append(words, "goes on after a failure")
 	}
+	switch ph.When {
+	case phased.WhenSuccess:
+		words = append(words, "when all has ended well")
+	case phased.WhenAlways:
+		words = append(words, "whatever has happened")
+	}
+	if ph.Parallel != "" {
+		words = append(words, "hooks with the same number run together")
+	}
 	if ph.Order == phased.Glob && ph.Executor != phased.ExecutorSession {
 		words = append(words, "in the order of a shell's glob")
 	}
@@ -153,8 +162,11 @@ func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []p
 	if ph.Executor == phased.ExecutorSession {
 		words = append(words, sourcedNotes(ph, e)...)
 	}
-	if e.Timeout > 0 && e.Timeout != ph.HookTimeout {
+	switch {
+	case e.Timeout > 0 && e.Timeout != ph.HookTimeout:
 		words = append(words, "at most "+e.Timeout.String())
+	case e.Timeout == phased.NoLimit && ph.HookTimeout > 0:
+		words = append(words, "no time limit")
 	}
 	if e.Limited() {
 		frequency := string(e.Frequency)
@@ -166,7 +178,27 @@ func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []p
 	if e.Leak != "" {
 		words = append(words, "leak: "+string(e.Leak))
 	}
+	words = append(words, optionNotes(e.HookOptions)...)
 	return strings.Join(words, ", ")
+}
+
+// optionNotes tells what else a hook's header or the settings say of it.
+func optionNotes(o phased.HookOptions) []string {
+	var words []string
+	if o.Retries > 0 {
+		again := "tried " + count(o.Retries+1, "time")
+		if o.Backoff > 0 {
+			again += ", after " + o.Backoff.String() + " first"
+		}
+		words = append(words, again)
+	}
+	if len(o.Locks) > 0 {
+		words = append(words, "lock "+strings.Join(o.Locks, ", "))
+	}
+	if len(o.When) > 0 {
+		words = append(words, "when "+strings.Join(o.When, " or "))
+	}
+	return words
 }
 
 // overridden returns the roots whose entry of a name is shadowed, by name.
@@ -214,6 +246,9 @@ func limitsText(pl phased.Plan) string {
 	var words []string
 	if pl.Timeout > 0 {
 		words = append(words, "run "+pl.Timeout.String())
+	}
+	if pl.Jobs > 0 {
+		words = append(words, count(pl.Jobs, "hook")+" at once")
 	}
 	if pl.Failure != nil && pl.FailureLimit > 0 {
 		words = append(words, "failure phase "+pl.FailureLimit.String())

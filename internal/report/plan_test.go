@@ -17,8 +17,8 @@ func samplePlan() phased.Plan {
 				Phase: phased.Phase{Name: "configure", Dir: "configure.d", OnFailure: phased.Continue, HookTimeout: phased.Duration(time.Minute)},
 				Dirs:  []phased.Text{"/usr/lib/phased/configure.d", "/etc/phased/configure.d"},
 				Entries: []phased.Entry{
-					{Name: "10-a", Root: "/etc/phased", Verdict: phased.VerdictRun, Number: "10", Timeout: phased.Duration(time.Minute)},
-					{Name: "20 b\n", Root: "/usr/lib/phased", Verdict: phased.VerdictRun, Number: "20", Timeout: phased.Duration(5 * time.Second)},
+					{Name: "10-a", Root: "/etc/phased", Verdict: phased.VerdictRun, Number: "10", HookOptions: phased.HookOptions{Timeout: phased.Duration(time.Minute)}},
+					{Name: "20 b\n", Root: "/usr/lib/phased", Verdict: phased.VerdictRun, Number: "20", HookOptions: phased.HookOptions{Timeout: phased.Duration(5 * time.Second)}},
 					{Name: "10-a", Root: "/usr/lib/phased", Verdict: phased.VerdictShadowed, Detail: "/etc/phased has it too"},
 					{Name: "30-x.sh", Root: "/etc/phased", Verdict: phased.VerdictNameHasDot},
 					{Name: "40-m", Root: "/etc/phased", Verdict: phased.VerdictMasked, Detail: "a link to /dev/null"},
