@@ -77,7 +77,7 @@ func TestCleanedCleansEveryText(t *testing.T) {
 		run.finished.status run.finished.failure.phase run.finished.failure.exit.cause run.finished.failure.trace.how
 		run.finished.failure.trace.variables.name run.finished.failure.trace.variables.value.attributes run.finished.failure.trace.variables.value.digest
 		run.stopping.signal session.started.bash session.started.options session.started.restored session.ended.exit.cause
-		phase.skipped.phase phase.skipped.reason phase.finished.phase phase.finished.status phase.started.phase
+		phase.skipped.phase phase.skipped.reason phase.finished.phase phase.finished.status phase.started.phase phase.started.when phase.started.parallel
 		phase.started.entries.root phase.started.entries.verdict phase.started.entries.number phase.started.entries.mode phase.started.entries.digest
 		phase.started.entries.leak phase.started.entries.frequency phase.started.entries.inputs hook.started.inputs.path hook.started.inputs.digest
 		run.started.containment.mode run.started.containment.path run.started.containment.why hook.finished.leak

@@ -90,6 +90,8 @@ func appendPhaseStarted(b []byte, d PhaseStarted) ([]byte, error) {
 		b = appendTexts(b, d.Dirs)
 	}
 	b = appendTrue(b, "failure", d.Failure)
+	b = appendField(b, "when", string(d.When))
+	b = appendField(b, "parallel", string(d.Parallel))
 	b = appendTrue(b, "missing", d.Missing)
 	b = append(b, `,"entries":`...)
 	if d.Entries == nil {

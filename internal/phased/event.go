@@ -128,6 +128,8 @@ type PhaseStarted struct {
 	Phase       string       `json:"phase" doc:"phase"`
 	Dirs        []Text       `json:"dirs,omitempty" doc:"directories listed, lowest root first"`
 	Failure     bool         `json:"failure,omitempty" doc:"this is the failure phase"`
+	When        PhaseWhen    `json:"when,omitempty" doc:"success or always, of a phase at the end of the run"`
+	Parallel    Parallel     `json:"parallel,omitempty" doc:"same-number: hooks with the same number run together"`
 	Missing     bool         `json:"missing,omitempty" doc:"no root has the directory"`
 	Entries     []Entry      `json:"entries" doc:"every entry with its verdict; those that run come first, in run order"`
 	Differences []Difference `json:"differences,omitempty" doc:"what is not as planned"`

@@ -1,6 +1,9 @@
 package phased
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is where a run, a phase or a hook stands.
 //
@@ -164,7 +167,7 @@ func (r *Run) Apply(e Event) bool {
 		}
 	case HookStarted:
 		if p := r.phase(d.Phase); p != nil {
-			p.Hooks = append(p.Hooks, HookRun{HookStarted: d, Status: StatusRunning, Began: e.Time})
+			p.add(HookRun{HookStarted: d, Status: StatusRunning, Began: e.Time})
 		}
 	case HookCut:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
@@ -197,7 +200,7 @@ func (r *Run) applySession(e Event) {
 		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: PhaseStarted{Phase: d.Phase}, Status: StatusSkipped, Began: e.Time, Skip: d.Reason, Reason: d.Message})
 	case HookSkipped:
 		if p := r.phase(d.Phase); p != nil {
-			p.Hooks = append(p.Hooks, HookRun{
+			p.add(HookRun{
 				HookStarted: HookStarted{Phase: d.Phase, Hook: d.Hook, Path: d.Path}, Status: StatusSkipped, Began: e.Time, Skip: d.Reason, Reason: d.Message,
 			})
 		}
@@ -273,6 +276,30 @@ func (r *Run) phase(name string) *PhaseRun {
 		}
 	}
 	return nil
+}
+
+// add puts a hook behind those before it: in run order, also where hooks run
+// together, so that nobody can see from the run who of them was first.
+func (p *PhaseRun) add(h HookRun) {
+	at := len(p.Hooks)
+	if p.Parallel != "" {
+		place := p.place(h.Hook)
+		for at > 0 && p.place(p.Hooks[at-1].Hook) > place {
+			at--
+		}
+	}
+	p.Hooks = slices.Insert(p.Hooks, at, h)
+}
+
+// place returns the place of a hook in run order; one that is not listed comes
+// last.
+func (p *PhaseRun) place(hook Text) int {
+	for i := range p.Entries {
+		if p.Entries[i].Name == hook {
+			return i
+		}
+	}
+	return len(p.Entries)
 }
 
 // Hook returns the last hook of that name that the phase started, or nil.
