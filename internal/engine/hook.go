@@ -70,7 +70,7 @@ type ending struct {
 //	        └── pause, without locks ◄── failed
 func (r *run) hook(ctx context.Context, t turn, s seat) ending {
 	for {
-		if !s.take(ctx) {
+		if !s.take(ctx, t.hook.Attempt == 1) {
 			if t.hook.Attempt == 1 {
 				return ending{never: true}
 			}
@@ -79,7 +79,7 @@ func (r *run) hook(ctx context.Context, t turn, s seat) ending {
 		release, exit, locked := r.lock(ctx, t.hook)
 		end, again := r.attempt(ctx, t, exit, locked)
 		release()
-		s.give()
+		s.give(t, end, again == nil)
 		if again == nil {
 			return end
 		}

@@ -106,23 +106,58 @@ func (r *run) number(ctx context.Context, p *phased.PlannedPhase, turns []turn) 
 	endings := make([]ending, len(turns))
 	if r.plan.Jobs <= 1 {
 		for i, t := range turns {
-			if endings[i].never = g.over() || nctx.Err() != nil; !endings[i].never {
-				endings[i] = r.hook(nctx, t, seat{})
-				g.ended(t, endings[i])
-			}
+			endings[i] = r.hook(nctx, t, seat{g, i})
 		}
 		return r.settle(ctx, p, turns, endings, g.why)
 	}
 	g.schedule = newSchedule(turns, r.plan.Jobs)
 	var all sync.WaitGroup
 	for i, t := range turns {
-		all.Go(func() {
-			endings[i] = r.hook(nctx, t, seat{g.schedule, i})
-			g.ended(t, endings[i])
-		})
+		all.Go(func() { endings[i] = r.hook(nctx, t, seat{g, i}) })
 	}
 	all.Wait()
 	return r.settle(ctx, p, turns, endings, g.why)
+}
+
+// seat is the place of a hook among those of its number. That of the zero value is
+// always free.
+type seat struct {
+	g *together // nil: it is alone
+	i int
+}
+
+// take waits until an attempt of the hook may begin. It reports false where the
+// context ends before, or where nothing begins any more and this would be the
+// first one.
+func (t seat) take(ctx context.Context, first bool) bool {
+	switch {
+	case t.g == nil:
+		return ctx.Err() == nil
+	case t.g.schedule == nil:
+		return ctx.Err() == nil && !(first && t.g.over())
+	}
+	s := t.g.schedule
+	closed := s.wait(t.i)
+	select {
+	case <-s.hooks[t.i].turn:
+	case <-ctx.Done():
+	case <-closed:
+	}
+	return s.begin(t.i, ctx.Err() != nil)
+}
+
+// give ends an attempt: its job and its locks are free. Before they are, the last
+// attempt may keep others from beginning.
+func (t seat) give(of turn, end ending, last bool) {
+	if t.g == nil {
+		return
+	}
+	if last {
+		t.g.ended(of, end)
+	}
+	if t.g.schedule != nil {
+		t.g.schedule.leave(t.i)
+	}
 }
 
 // together is what hooks of one number share while they run.

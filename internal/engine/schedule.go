@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"slices"
 	"sync"
 )
@@ -38,35 +37,6 @@ func newSchedule(turns []turn, jobs int) *schedule {
 	}
 	s.grant()
 	return s
-}
-
-// seat is the place of one hook in a schedule. The zero seat is always free.
-type seat struct {
-	s *schedule
-	i int
-}
-
-// take waits until the hook may begin. It reports false where the context ends
-// before, or where the schedule is closed before the hook has begun for the first
-// time.
-func (t seat) take(ctx context.Context) bool {
-	if t.s == nil {
-		return ctx.Err() == nil
-	}
-	closed := t.s.wait(t.i)
-	select {
-	case <-t.s.hooks[t.i].turn:
-	case <-ctx.Done():
-	case <-closed:
-	}
-	return t.s.begin(t.i, ctx.Err() != nil)
-}
-
-// give ends an attempt: its job and its locks are free.
-func (t seat) give() {
-	if t.s != nil {
-		t.s.leave(t.i)
-	}
 }
 
 // wait puts the hook among those that wait, and returns what ends its waiting
