@@ -39,6 +39,10 @@ func rooms() map[string]room {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"},
 			why:  "it is pure: it makes and reads the texts that a shell writes and is given, and starts none",
 		},
+		"carry": {
+			shut: []string{"os", "os/exec", "path/filepath", "log", "log/slog"},
+			why:  "it is pure: what hooks hand on is text, and files are read and written by others",
+		},
 		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
 		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},

@@ -29,10 +29,11 @@ func newEnv(w *World) *cobra.Command {
 	o := spaceOptions{ref: "last"}
 	cmd := &cobra.Command{
 		Use:   "env [RUN]",
-		Short: "show the variable space of sourced hooks",
-		Long: `Shows the variable space that the hooks of a run shared: variables, functions,
-options, aliases, traps, working directory and umask, at the end of the run or
-after one of its hooks. Values of secrets are not on record.
+		Short: "show the variable space of hooks",
+		Long: `Shows the variable space that the sourced hooks of a run shared: variables, functions,
+options, aliases, traps, working directory and umask; and the variables that executed
+hooks handed to later ones; at the end of the run or after one of its hooks. Values of
+secrets are not on record.
 
 ` + runUsage,
 		Example: `phased env
@@ -94,9 +95,6 @@ func (o *spaceOptions) sourced(ctx context.Context, w *World) (*journal.Store, p
 		return nil, phased.Run{}, nil, err
 	}
 	r, damage, err := findRun(ctx, store, o.ref)
-	if err == nil && r.Session == nil {
-		err = invalid("run %s has no sourced hooks: there is no variable space to show", r.ID)
-	}
 	return store, r, damage, err
 }
 
@@ -126,6 +124,8 @@ func (o *spaceOptions) changes(ctx context.Context, store *journal.Store, r phas
 		}
 	}
 	switch {
+	case !started && r.Session == nil:
+		return nil, at, nothingCarried(r)
 	case !started:
 		return nil, at, invalid("run %s has not recorded its variable space: the settings say `provenance: false`, or it ended before its first hook", r.ID)
 	case o.after != "" && last < 0:
@@ -134,6 +134,11 @@ func (o *spaceOptions) changes(ctx context.Context, store *journal.Store, r phas
 		all = all[:last]
 	}
 	return all, at, nil
+}
+
+// nothingCarried tells that a run has no variable space.
+func nothingCarried(r phased.Run) error {
+	return invalid("run %s has no sourced hooks, and its hooks have handed nothing to later ones: there is no variable space to show", r.ID)
 }
 
 // noHook tells that the hook of --after has not run, with the nearest one.
@@ -157,9 +162,9 @@ func newBlame(w *World) *cobra.Command {
 	o := spaceOptions{ref: "last"}
 	cmd := &cobra.Command{
 		Use:   "blame NAME [RUN]",
-		Short: "tell which sourced hook set, changed or removed a name",
+		Short: "tell which hook set, changed or removed a name",
 		Long: `Tells of a variable, function, option, alias or trap which hook set, changed or
-removed it, at which point, and from what to what. NAME may also be directory or
+removed it (of executed hooks: which handed it to later ones), at which point, and from what to what. NAME may also be directory or
 umask.
 
 ` + runUsage,
@@ -197,6 +202,9 @@ func runBlame(ctx context.Context, w *World, o *spaceOptions) error {
 	if err != nil {
 		return errors.Join(broken("cannot read the record: %v", err), damage)
 	}
+	if len(told) == 0 && r.Session == nil && !slices.ContainsFunc(r.Phases, changed) {
+		return errors.Join(nothingCarried(r), damage)
+	}
 	if len(told) == 0 {
 		return errors.Join(invalid("nothing in run %s has set or changed %q (phased env %s shows what there is)", r.ID, o.name, r.ID), damage)
 	}
@@ -204,6 +212,11 @@ func runBlame(ctx context.Context, w *World, o *spaceOptions) error {
 		return errors.Join(report.JSON(w.Stdout, told), damage)
 	}
 	return errors.Join(report.Blame(w.Stdout, w.style(false, o.places.again()), report.Blamed{Run: r.ID, Name: phased.Text(o.name), Steps: told}), damage)
+}
+
+// changed reports whether a hook of the phase has changed anything.
+func changed(p phased.PhaseRun) bool {
+	return slices.ContainsFunc(p.Hooks, func(h phased.HookRun) bool { return h.Changes > 0 })
 }
 
 // steps returns what happened to the name, in the run and before that in those
@@ -222,12 +235,24 @@ func (o *spaceOptions) steps(ctx context.Context, store *journal.Store, r phased
 	known := len(told) > 0
 	steps, err := space.Blame(upTo(store.Follow(ctx, r.ID, 0), r.Seq), o.name)
 	for _, st := range steps {
-		if known && st.Phase == "" && st.Hook == "" {
+		if known && (st.Phase == "" && st.Hook == "" || skippedIn(r, st.Phase, st.Hook)) {
 			continue
 		}
 		told = append(told, phased.BlameStep{Run: r.ID, Seq: st.Seq, Time: st.Time, Phase: st.Phase, Hook: st.Hook, Change: st.Change})
 	}
 	return told, err
+}
+
+// skippedIn reports whether a hook was not run, nor its phase entered, because
+// that was done in the run before.
+func skippedIn(r phased.Run, phase string, hook phased.Text) bool {
+	for _, p := range r.Phases {
+		if p.Phase == phase && p.Status == phased.StatusSkipped {
+			return true
+		}
+	}
+	h := r.Hook(phase, hook)
+	return h != nil && h.Status == phased.StatusSkipped
 }
 
 // upTo ends a run's events at the last one that is to be read: of a run that

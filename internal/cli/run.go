@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"phased/internal/carry"
 	"phased/internal/config"
 	"phased/internal/engine"
 	"phased/internal/executor"
@@ -95,6 +96,7 @@ type job struct {
 	recheck     func(context.Context) error // once it holds the lock; nil: nothing
 	reboots     int                         // that the runs which this one continues have ended for
 	skip        plan.Skip
+	carried     *carry.Log // what the hooks of the runs that this one continues have handed on
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
@@ -228,24 +230,26 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
+	c, err := j.carries()
+	if err != nil {
+		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
+	}
 	screen, m := newScreen(j, writer), j.memory()
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Executor: c.executor(ex), Before: c.Before, After: c.After, Between: c.Settle, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: c.passing(j.skipOf(m)), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	j.contain.Close() // now: a reader that does not read holds up what follows
-	err = errors.Join(err, writer.Close(), lock.Unlock())
+	err = errors.Join(err, c.files.Close(), writer.Close(), lock.Unlock())
 	if err == nil {
 		err = m.forgetReboots(run)
 	}
 	j.stop.restore()
 	screen.close()
-	if j.plan.Session != nil {
-		err = errors.Join(err, forgetSpace(j.store, j.settings, j.plan, run))
-	}
+	err = errors.Join(err, j.forget(run))
 	j.prune(ctx)
 	return run, err
 }

@@ -214,7 +214,7 @@ func (j *session) tidy(run phased.Run) {
 	if j.store == nil {
 		return
 	}
-	if err := forgetSpace(j.store, j.settings, j.plan, run); err != nil {
+	if err := forgetSpace(j.store, j.settings, j.plan.Session.Resume, run); err != nil {
 		j.w.talk("%v", err)
 	}
 	if run.ID != "" {
@@ -242,11 +242,12 @@ func (j *session) story(run phased.Run) report.Story {
 }
 
 // forgetSpace removes the saved variable space of a run that nobody will resume,
-// and those of old runs.
-func forgetSpace(store *journal.Store, settings *config.Settings, p phased.Plan, run phased.Run) error {
+// with what its hooks carried, and those of old runs. resume is what the settings
+// say of keeping them.
+func forgetSpace(store *journal.Store, settings *config.Settings, resume string, run phased.Run) error {
 	var err error
-	keep := run.Failure != nil || run.Status == phased.StatusWaiting || p.Session.Resume == "keep"
-	if run.ID != "" && (!keep || p.Session.Resume == "off") {
+	keep := run.Failure != nil || run.Status == phased.StatusWaiting || resume == "keep"
+	if run.ID != "" && (!keep || resume == "off") {
 		err = store.ForgetPrivate(run.ID)
 		for run.Start.Resumes != "" && run.Failure == nil {
 			err = errors.Join(err, store.ForgetPrivate(run.Start.Resumes))

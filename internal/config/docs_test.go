@@ -60,6 +60,7 @@ func TestPageHasEveryKey(t *testing.T) {
 	top = append(top, fieldKeys("retention.", d.retentionFields(&Retention{}))...)
 	top = append(top, fieldKeys("personalities.", d.personalityFields(&Personalities{}))...)
 	top = append(top, fieldKeys("secrets.", d.secretFields(&Secrets{}))...)
+	top = append(top, fieldKeys("carry.", d.carryFields(&Settings{}))...)
 	for header, known := range map[string][]string{
 		"key":                top,
 		"key of a lifecycle": fieldKeys("", d.lifecycleFields(&Lifecycle{})),

@@ -89,6 +89,9 @@ func (d *decoder) lifecycleFields(l *Lifecycle) []field {
 		{"leak", func(n *yaml.Node, at string) { d.leak(&l.Leak, n, at) }},
 		{"reboot-exit", func(n *yaml.Node, at string) { d.rebootExits(l, n, at) }},
 		{"hooks", func(n *yaml.Node, at string) { d.hookRules(l, n, at) }},
+		{"environment-dir", func(n *yaml.Node, at string) {
+			put(&l.EnvironmentDir)(d.treeDir(n, at, "environment-dir: environment.d"))
+		}},
 		{"executor", func(n *yaml.Node, at string) { put(&l.Executor)(d.choice(n, at, executors()...)) }},
 		{"shell", func(n *yaml.Node, at string) { put(&l.Shell)(d.choice(n, at, "bash", "posix")) }},
 		{"options", func(n *yaml.Node, at string) { put(&l.Options)(d.options(n, at)) }},
@@ -220,7 +223,11 @@ func (d *decoder) order(dst *phased.Order, n *yaml.Node, at string) {
 
 // phaseDir reads a directory below the hook trees, or an absolute one.
 func (d *decoder) phaseDir(n *yaml.Node, at string) (string, bool) {
-	const example = "dir: apply.d"
+	return d.treeDir(n, at, "dir: apply.d")
+}
+
+// treeDir reads a directory below the hook trees, or an absolute one.
+func (d *decoder) treeDir(n *yaml.Node, at, example string) (string, bool) {
 	v, n, ok := d.text(n, at, "a directory", example)
 	if !ok {
 		return "", false

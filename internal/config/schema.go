@@ -67,6 +67,9 @@ func (d *decoder) topFields(s *Settings) []field {
 			d.fields(n, at, "personalities: {capture: inherit}", d.personalityFields(&s.Personalities))
 		}},
 		{"secrets", func(n *yaml.Node, at string) { d.secrets(&s.Secrets, n, at) }},
+		{"carry", func(n *yaml.Node, at string) {
+			d.fields(n, at, "carry: {allow: [LD_LIBRARY_PATH]}", d.carryFields(s))
+		}},
 		duration("private-ttl", "7d", &s.PrivateTTL),
 		{"reboot-command", func(n *yaml.Node, at string) {
 			put(&s.RebootCommand)(d.words(n, at, "reboot-command: [systemctl, reboot]"))

@@ -39,6 +39,7 @@ type Settings struct {
 	Jobs           int      // hooks that may run at once where a phase lets them; 0: as many as there are processors
 	RebootLimit    int      // of one run and those that go on with it
 	Secrets        Secrets
+	CarryAllow     []string             // patterns of guarded names that hooks may hand to later ones
 	PrivateTTL     time.Duration        // how long saved variable spaces are kept
 	Lifecycles     map[string]Lifecycle // as written; the built-in ones are package plan's
 
@@ -90,6 +91,10 @@ type Lifecycle struct {
 	Leak         phased.LeakPolicy // of every hook that has none of its own
 	RebootExits  []phased.RebootExit
 	Hooks        []HookRule // options of single hooks, in the order of the file
+	// EnvironmentDir holds files that are sourced for the environment of executed
+	// hooks, below the hook trees or absolute; "": there are none.
+	EnvironmentDir string
+	Resume         string // on, off or keep
 
 	// What follows is for lifecycles with sourced phases only.
 
@@ -97,7 +102,6 @@ type Lifecycle struct {
 	Shell       string   // bash or posix
 	Options     []string // of set -o, at the start of the session; nil: the default
 	Provenance  *bool    // record what hooks change in the variable space
-	Resume      string   // on, off or keep
 	LocalConf   string   // file with the localrc section and the plugins; absolute, or relative to the top directory
 	PluginDir   string   // where plugins are cloned
 	PluginOrder string   // listed or required

@@ -22,7 +22,7 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 		d.sourcedPhase(s, l, p, at+".phases."+strconv.Itoa(i))
 	}
 	if !l.HasSourced() {
-		for _, k := range []string{"shell", "options", "provenance", "resume", "local-conf", "plugin-dir", "plugin-order"} {
+		for _, k := range []string{"shell", "options", "provenance", "local-conf", "plugin-dir", "plugin-order"} {
 			d.refuse(at+"."+k, "nothing of this lifecycle is sourced; say `executor: session`, or leave it out")
 		}
 		if l.OnFailure == phased.Shell {
@@ -38,6 +38,9 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 		for _, k := range []string{"leak", "hooks", "reboot-exit"} {
 			d.refuse(at+"."+k, "it is for hooks that are executed: a session keeps what its hooks start; give the lifecycle to processes, with `executor: session` in its sourced phases")
 		}
+	}
+	if l.HasSourced() && !slices.ContainsFunc(l.Phases, func(p Phase) bool { return !l.Sourced(p) }) {
+		d.refuse(at+".environment-dir", "it is for the environment of hooks that are executed, and all of this lifecycle are sourced; source it in a phase with `files`")
 	}
 	if len(l.Roots) > 1 && l.HasSourced() {
 		d.refuse(at+".roots", "sourced hooks lie in one hook tree, the top directory; write `base: %s`", l.Roots[len(l.Roots)-1])

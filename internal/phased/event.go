@@ -32,6 +32,7 @@ const (
 	KindPhaseSkipped   Kind = "phase.skipped"
 	KindHookSkipped    Kind = "hook.skipped"
 	KindHookWarning    Kind = "hook.warning"
+	KindHookSummary    Kind = "hook.summary"
 	KindSessionStarted Kind = "session.started"
 	KindSessionEnded   Kind = "session.ended"
 	KindSpaceChanged   Kind = "space.changed"
@@ -74,6 +75,7 @@ func Payloads() []Payload {
 		HookCut{},
 		HookSignalled{},
 		HookFinished{},
+		HookSummary{},
 		SpaceChanged{},
 		HookWarning{},
 		PhaseFinished{},
@@ -397,6 +399,8 @@ func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookSkipped](raw)
 	case KindHookWarning:
 		return decode[HookWarning](raw)
+	case KindHookSummary:
+		return decode[HookSummary](raw)
 	case KindSessionStarted:
 		return decode[SessionStarted](raw)
 	case KindSessionEnded:

@@ -118,6 +118,9 @@ type HookRun struct {
 	// have them.
 	Changes  int           `json:"changes,omitempty"`
 	Warnings []HookWarning `json:"warnings,omitempty"`
+	// Summary is what it says of itself to people, in Markdown.
+	Summary     Text  `json:"summary,omitempty"`
+	SummarySize int64 `json:"summary_size,omitempty"` // bytes of the whole where it was cut
 }
 
 // Apply adds an event to the run. It is pure, idempotent by seq (an event that
@@ -210,6 +213,10 @@ func (r *Run) applySession(e Event) {
 			h.Warnings = append(h.Warnings, d)
 		} else if p != nil {
 			p.Warnings = append(p.Warnings, d)
+		}
+	case HookSummary:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			h.Summary, h.SummarySize = d.Text, d.Size
 		}
 	case SpaceChanged:
 		if d.Phase == "" {

@@ -79,9 +79,18 @@ const (
 	WarnLock       WarningCode = "lock"        // waits for a lock that somebody holds
 )
 
-// SpaceChanged tells what changed in the variable space. Without a hook, it is
-// the space that the session started with, or what left with the frame of the
-// phase. Values of secrets are not in it.
+// HookSummary is what a hook says of itself to people, in Markdown.
+type HookSummary struct {
+	Phase string `json:"phase" doc:"phase"`
+	Hook  Text   `json:"hook" doc:"hook"`
+	Text  Text   `json:"text" doc:"what it has written to $PHASED_SUMMARY: Markdown that nobody has checked"`
+	Size  int64  `json:"size,omitempty" doc:"bytes of the whole where it was cut"`
+}
+
+// SpaceChanged tells what changed in the variable space, or in the environment of
+// executed hooks. Without a hook, it is the space that the session started with,
+// what left with the frame of the phase, or what the environment files of the
+// phase have exported. Values of secrets are not in it.
 type SpaceChanged struct {
 	Phase   string   `json:"phase,omitempty" doc:"phase; absent: the start of the session"`
 	Hook    Text     `json:"hook,omitempty" doc:"hook that did it; absent: the phase's beginning or end"`
@@ -90,7 +99,7 @@ type SpaceChanged struct {
 
 // Change is one change of the variable space.
 type Change struct {
-	Kind  ChangeKind `json:"kind" doc:"variable, function, option, shopt, alias, trap, directory, umask"`
+	Kind  ChangeKind `json:"kind" doc:"variable, function, option, shopt, alias, trap, directory, umask; of executed hooks: environment"`
 	Name  Text       `json:"name" doc:"name; of a directory or umask: empty"`
 	What  string     `json:"what" doc:"set (it was not there), changed or removed"`
 	Was   *Value     `json:"was,omitempty" doc:"what it was"`
@@ -111,6 +120,9 @@ const (
 	ChangeTrap      ChangeKind = "trap"      // by signal, or EXIT, ERR, DEBUG, RETURN
 	ChangeDirectory ChangeKind = "directory" // working directory
 	ChangeUmask     ChangeKind = "umask"     // in octal
+	// ChangeEnvironment is a variable in the environment of executed hooks, which a
+	// hook hands on or an environment file exports.
+	ChangeEnvironment ChangeKind = "environment"
 )
 
 // What a Change says.
@@ -184,6 +196,9 @@ func (HookSkipped) Kind() Kind { return KindHookSkipped }
 
 // Kind implements Payload.
 func (HookWarning) Kind() Kind { return KindHookWarning }
+
+// Kind implements Payload.
+func (HookSummary) Kind() Kind { return KindHookSummary }
 
 // Kind implements Payload.
 func (SpaceChanged) Kind() Kind { return KindSpaceChanged }

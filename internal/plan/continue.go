@@ -297,6 +297,8 @@ func (p past) undone() string {
 		return "was stopped"
 	case phased.CauseSignal:
 		return "was killed by " + phased.SignalName(syscall.Signal(x.Signal))
+	case phased.CauseCarry:
+		return "what it handed to later hooks was refused"
 	}
 	return fmt.Sprintf("failed with exit status %d", x.Status)
 }

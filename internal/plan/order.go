@@ -15,6 +15,9 @@ func Less(order phased.Order, a, b string) bool {
 	return compareKeys(parseKey(a), parseKey(b)) < 0
 }
 
+// SameNumber reports whether two names have the same number in front, by value.
+func SameNumber(a, b string) bool { return compareNumbers(parseKey(a), parseKey(b)) == 0 }
+
 // Sort puts names in run order.
 func Sort(order phased.Order, names []string) {
 	if order == phased.Glob {

@@ -54,7 +54,7 @@ func severalKinds(steps []phased.BlameStep) bool {
 			return true
 		}
 	}
-	return steps[0].Change.Kind != phased.ChangeVariable
+	return steps[0].Change.Kind != phased.ChangeVariable && steps[0].Change.Kind != phased.ChangeEnvironment
 }
 
 // step prints one change: a line that says who and what, then the values.
@@ -129,6 +129,8 @@ func kindWord(k phased.ChangeKind) string {
 		return "option of shopt"
 	case phased.ChangeDirectory:
 		return "working directory"
+	case phased.ChangeEnvironment:
+		return "variable of executed hooks"
 	}
 	return string(k)
 }

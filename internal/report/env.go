@@ -25,7 +25,7 @@ const longKind = 20
 func SpaceKinds() []phased.ChangeKind {
 	return []phased.ChangeKind{
 		phased.ChangeVariable, phased.ChangeFunction, phased.ChangeOption, phased.ChangeShopt,
-		phased.ChangeAlias, phased.ChangeTrap, phased.ChangeDirectory, phased.ChangeUmask,
+		phased.ChangeAlias, phased.ChangeTrap, phased.ChangeDirectory, phased.ChangeUmask, phased.ChangeEnvironment,
 	}
 }
 
@@ -175,6 +175,8 @@ func kindTitle(kind phased.ChangeKind) string {
 		return "traps"
 	case phased.ChangeDirectory:
 		return "working directory"
+	case phased.ChangeEnvironment:
+		return "environment of executed hooks"
 	}
 	return string(kind)
 }

@@ -68,7 +68,7 @@ func (l *Live) Event(e phased.Event) {
 		return
 	}
 	switch e.Data.(type) {
-	case phased.PhaseSkipped, phased.HookSkipped, phased.SpaceChanged, phased.Unknown:
+	case phased.PhaseSkipped, phased.HookSkipped, phased.SpaceChanged, phased.HookSummary, phased.Unknown:
 	default:
 		l.showSkips()
 	}

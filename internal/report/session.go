@@ -210,6 +210,14 @@ func recorded(r phased.Run) bool {
 	return false
 }
 
+// spaceWord is how the variable space of a run is called.
+func spaceWord(r phased.Run) string {
+	if r.Session == nil {
+		return "what its hooks carried"
+	}
+	return "the variable space"
+}
+
 // sessionNext returns the commands that a reader of a run with a session may
 // want to type.
 func (p *printer) sessionNext(st Story) [][2]string {
@@ -247,9 +255,9 @@ func (p *printer) afterNext(r phased.Run) [][2]string {
 	phase, hook, ok := Subject(r)
 	switch {
 	case ok && r.Failure != nil:
-		return [][2]string{{p.Command("env", id, "--after", string(hook), "--point", phase), "the variable space then"}}
+		return [][2]string{{p.Command("env", id, "--after", string(hook), "--point", phase), spaceWord(r) + " then"}}
 	case r.Status.Final():
-		return [][2]string{{p.Command("env", id), "the variable space at its end"}}
+		return [][2]string{{p.Command("env", id), spaceWord(r) + " at its end"}}
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func Show(w io.Writer, s Style, st Story) error {
 	p.headline(st)
 	p.facts(st.Run)
 	p.phases(st)
+	p.summaries(st.Run, st.All)
 	p.costs(st.Run)
 	p.showNext(st)
 	return p.flush()

@@ -19,6 +19,8 @@ func ExitText(e phased.Exit) string {
 		return "killed by " + phased.SignalName(syscall.Signal(e.Signal))
 	case phased.CauseCannotRun:
 		return withMessage("cannot be run", e.Message)
+	case phased.CauseCarry:
+		return withMessage("what it hands to later hooks is refused", e.Message)
 	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
 		if e.Message != "" {
 			return Safe(strings.ReplaceAll(e.Message, "\n", "; "), false)

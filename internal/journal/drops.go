@@ -1,0 +1,161 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Drops is the private directory of a run as the place where its hooks leave what
+// they hand to later ones. Names are plain names of files in it.
+type Drops struct {
+	s    *Store
+	dir  *os.File
+	path string
+	kept bool // the way to it would survive a power cut
+}
+
+// Drops opens the private directory of a run, and makes it.
+func (s *Store) Drops(id string) (*Drops, error) {
+	path, err := s.Private(id)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Drops{s: s, dir: dir, path: path}, nil
+}
+
+// Close gives back what is held; the files stay.
+func (d *Drops) Close() error { return d.dir.Close() }
+
+// Path is the path of a file, which need not exist.
+func (d *Drops) Path(name string) string { return d.path + "/" + name }
+
+// Read returns the beginning of a file, up to limit bytes, and the size of the
+// whole: an error that is fs.ErrNotExist where there is none. What is no regular
+// file of this user is refused, without waiting for it.
+func (d *Drops) Read(name string, limit int64) ([]byte, int64, error) {
+	var fd int
+	var err error
+	for {
+		fd, err = unix.Openat(int(d.dir.Fd()), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return nil, 0, fs.ErrNotExist
+	case planted(err):
+		return nil, 0, errNotRegular
+	case err != nil:
+		return nil, 0, fmt.Errorf("cannot be read: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), d.Path(name))
+	defer f.Close()
+	var st unix.Stat_t
+	switch err := unix.Fstat(fd, &st); {
+	case err != nil:
+		return nil, 0, fmt.Errorf("cannot be read: %w", err)
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, 0, errNotRegular
+	case int(st.Uid) != os.Geteuid():
+		return nil, 0, fmt.Errorf("belongs to user %d, not to user %d, who runs the hooks", st.Uid, os.Geteuid())
+	}
+	content, err := io.ReadAll(io.LimitReader(f, limit))
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot be read: %w", plain(err))
+	}
+	return content, max(st.Size, int64(len(content))), nil
+}
+
+// Remove removes what a hook has put under a name: a file, or what else it is.
+func (d *Drops) Remove(name string) error {
+	err := unix.Unlinkat(int(d.dir.Fd()), name, 0)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return fs.ErrNotExist
+	case errors.Is(err, unix.EISDIR):
+		return os.RemoveAll(d.Path(name))
+	case err != nil:
+		return fmt.Errorf("cannot remove %s: %w", d.Path(name), err)
+	}
+	return nil
+}
+
+// Keep writes a file whole, for its owner only, and returns when it would survive
+// a power cut.
+func (d *Drops) Keep(name string, content []byte) error {
+	path, draft := d.Path(name), d.Path(name+".new")
+	if err := d.s.disk.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return plain(err)
+	}
+	f, err := d.s.disk.Create(draft)
+	if err != nil {
+		return plain(err)
+	}
+	_, err = d.s.disk.Write(f, content)
+	if err == nil {
+		err = d.s.disk.Sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = d.s.disk.Rename(draft, path)
+	}
+	if err != nil {
+		_ = d.s.disk.Remove(draft) // the error before it says more
+		return plain(err)
+	}
+	if !d.kept {
+		for _, dir := range []string{filepath.Dir(filepath.Dir(d.path)), filepath.Dir(d.path)} {
+			if err := d.s.disk.SyncDir(dir); err != nil {
+				return err
+			}
+		}
+		d.kept = true
+	}
+	return d.s.disk.SyncDir(d.path)
+}
+
+// MaxKept is the size of the largest file of a private directory that is read
+// whole, in bytes.
+const MaxKept = 64 << 20
+
+// Kept returns what a file in the private directory of a run holds: an error that
+// is fs.ErrNotExist where there is none (any more). What another user can write is
+// refused.
+func (s *Store) Kept(id, name string) ([]byte, error) {
+	path, err := s.Saved(id, name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := regular(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, MaxKept+1))
+	if err == nil && len(content) > MaxKept {
+		err = fmt.Errorf("%s has more than %d bytes", path, MaxKept)
+	}
+	return content, err
+}
+
+// DropPrivate removes the private directory of a run if nothing is in it.
+func (s *Store) DropPrivate(id string) error {
+	if !validID(id) {
+		return fmt.Errorf("%q is not a run id", id)
+	}
+	err := unix.Rmdir(s.path(privateDir, id))
+	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return fmt.Errorf("cannot remove %s: %w", s.path(privateDir, id), err)
+}
