@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"phased/internal/carry"
 	"phased/internal/engine"
+	"phased/internal/executor"
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/report"
+	"phased/internal/trust"
 )
 
 // carrying is what hands values from hook to hook in a run.
@@ -87,8 +90,35 @@ func (c carrying) passing(skip plan.Skip) plan.Skip {
 	}
 }
 
-// executor tells the carrying which environment a phase begins with.
-func (c carrying) executor(inner engine.Executor) engine.Executor { return entering{inner, c.Run} }
+// executor tells the carrying which environment a phase begins with, and makes
+// that where the lifecycle has files for it.
+func (c carrying) executor(j *job, inner engine.Executor) engine.Executor {
+	inner = entering{inner, c.Run}
+	files := j.plan.Environment
+	if files == nil {
+		return inner
+	}
+	return &executor.Environment{
+		Inner: inner,
+		List:  func() (phased.PlannedPhase, error) { return plan.ListEnvironment(*files) },
+		Refuse: func(listed phased.PlannedPhase) *phased.Exit {
+			if j.guard == nil || j.guard.Warn {
+				return nil // what is warned of was told of the plan
+			}
+			if found := j.guard.Guard.Phase(listed); len(found) > 0 {
+				return &phased.Exit{Cause: phased.CauseTrust, Status: exitTrust, Message: (&trust.Error{Found: found}).Error()}
+			}
+			return nil
+		},
+		Changed: func(phase string, was, is []phased.Text, sink phased.Sink) {
+			for _, v := range is {
+				name, value, _ := strings.Cut(string(v), "=")
+				j.secrets.Learn(name, value)
+			}
+			sink.Tell(phased.SpaceChanged{Phase: phase, Changes: carry.Changes(was, is, j.secrets)})
+		},
+	}
+}
 
 type entering struct {
 	engine.Executor

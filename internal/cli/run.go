@@ -236,7 +236,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	}
 	screen, m := newScreen(j, writer), j.memory()
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: c.executor(ex), Before: c.Before, After: c.After, Between: c.Settle, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Executor: c.executor(j, ex), Before: c.Before, After: c.After, Between: c.Settle, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,

@@ -299,6 +299,9 @@ type Plan struct {
 	Settings     Text           `json:"settings,omitempty"` // settings file in force
 	Phases       []PlannedPhase `json:"phases"`
 	Failure      *PlannedPhase  `json:"failure,omitempty"`
+	// Environment are the files that are sourced for the environment of executed
+	// hooks; nil: the lifecycle has none.
+	Environment  *PlannedPhase  `json:"environment,omitempty"`
 	Timeout      Duration       `json:"timeout,omitempty"`       // of the run
 	Grace        Duration       `json:"grace,omitempty"`         // between TERM and KILL
 	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none

@@ -30,6 +30,9 @@ func digest(p phased.Plan) string {
 	if p.Failure != nil {
 		w.phase(*p.Failure)
 	}
+	if p.Environment != nil {
+		w.phase(*p.Environment)
+	}
 	if p.Session != nil {
 		w.session(*p.Session)
 	}

@@ -36,6 +36,8 @@ type lister struct {
 	faults  []phased.HeaderFault
 	// headless reads no headers: stack, unstack and clean are as their originals.
 	headless bool
+	// environment: these are files that are sourced for their environment.
+	environment bool
 }
 
 // winner is the entry of the highest root that has the name.
@@ -164,6 +166,10 @@ func noTarget(link string, err error) (found, bool) {
 func (l *lister) decide(e *phased.Entry, f found, dir int, name string) {
 	e.Verdict, e.Detail = f.verdict, f.detail
 	if f.verdict != phased.VerdictRun {
+		return
+	}
+	if l.environment {
+		l.decideEnvironment(e, f, dir, name)
 		return
 	}
 	if v, why := nameVerdict(name, l.filter); v != phased.VerdictRun {

@@ -72,6 +72,14 @@ func list(ph phased.Phase, roots []phased.Text, known map[phased.Text]phased.Ent
 		}
 		filter = re
 	}
+	l := lister{phase: ph, filter: filter, known: known}
+	return listBy(l, roots)
+}
+
+// listBy lists the phase of a lister.
+func listBy(l lister, roots []phased.Text) (phased.PlannedPhase, error) {
+	ph := l.phase
+	pp := phased.PlannedPhase{Phase: ph, Entries: []phased.Entry{}}
 	trees := treesOf(ph, roots)
 	if !filepath.IsAbs(ph.Dir) {
 		pp.Roots = roots
@@ -92,7 +100,6 @@ func list(ph phased.Phase, roots []phased.Text, known map[phased.Text]phased.Ent
 	if pp.Missing && len(errs) == 0 && !ph.Optional {
 		errs = append(errs, missing(ph, pp.Roots))
 	}
-	l := lister{phase: ph, filter: filter, known: known}
 	for _, t := range slices.Backward(open) {
 		errs = errs.with(l.read(t))
 	}

@@ -49,6 +49,7 @@ func Load(o Options) (phased.Plan, error) {
 		p.Session = c.session(&p)
 	}
 	errs = errs.with(c.list(&p, rootErr != nil))
+	errs = errs.with(c.environmentFiles(&p))
 	if !o.Faulty {
 		for _, ph := range allPhases(p) {
 			errs = append(errs, headerErrors(ph.Entries)...)

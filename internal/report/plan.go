@@ -31,6 +31,10 @@ func Plan(w io.Writer, s Style, pl phased.Plan) error {
 	if len(pl.Roots) > 1 {
 		p.line(p.paint(dim, "hook trees, a later one wins: ") + list(pl.Roots, 9))
 	}
+	if pl.Environment != nil {
+		p.planPhase(pl, *pl.Environment, 0)
+		p.line("  " + p.paint(dim, "sourced before each phase, for the environment of its hooks"))
+	}
 	n := 0
 	for _, ph := range pl.Phases {
 		n = p.planPhase(pl, ph, n)

@@ -35,6 +35,9 @@ func (g *Guard) Plan(p phased.Plan) []phased.Untrusted {
 	if p.Session != nil && p.Session.Conf != "" {
 		f.add("", c.fileProblem(string(p.Session.Conf)))
 	}
+	if p.Environment != nil {
+		g.phase(c, f, *p.Environment)
+	}
 	for _, ph := range p.Phases {
 		g.phase(c, f, ph)
 	}
