@@ -248,7 +248,7 @@ func (p *Plain) Tick(now time.Time) {
 		return
 	}
 	p.signed = now
-	p.talk("... " + lifeSign(v.key, now.Sub(v.began), now.Sub(v.last))+leftInRun(p.Left, p.run, now))
+	p.talk("... " + lifeSign(v.key, now.Sub(v.began), now.Sub(v.last)) + leftInRun(p.Left, p.run, now))
 }
 
 // Flush writes out what was printed and returns the first error of the writers.

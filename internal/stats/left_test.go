@@ -59,7 +59,9 @@ func TestTimeLeft(t *testing.T) {
 	enterA := phased.PhaseStarted{Phase: "a", Entries: plan.Phases[0].Entries}
 	enterB := phased.PhaseStarted{Phase: "b", Entries: plan.Phases[1].Entries}
 	enterError := phased.PhaseStarted{Phase: "error", Failure: true, Entries: plan.Failure.Entries}
-	start := func(phase, hook string) phased.Payload { return phased.HookStarted{Phase: phase, Hook: phased.Text(hook)} }
+	start := func(phase, hook string) phased.Payload {
+		return phased.HookStarted{Phase: phase, Hook: phased.Text(hook)}
+	}
 	end := func(phase, hook string) phased.Payload {
 		return phased.HookFinished{Phase: phase, Hook: phased.Text(hook), Exit: phased.Exit{Cause: phased.CauseOK}}
 	}
@@ -69,7 +71,9 @@ func TestTimeLeft(t *testing.T) {
 	failed := func(phase, hook string) phased.Payload {
 		return phased.RunFailed{Failure: phased.Failure{Phase: phase, Hook: phased.Text(hook)}}
 	}
-	leave := func(phase string) phased.Payload { return phased.PhaseFinished{Phase: phase, Status: phased.StatusFailed} }
+	leave := func(phase string) phased.Payload {
+		return phased.PhaseFinished{Phase: phase, Status: phased.StatusFailed}
+	}
 	goesOn := planned("a: 1 2", "b: 3 10", "!error: 4")
 	goesOn.Phases[0].OnFailure = phased.Continue
 	tests := []struct {
@@ -187,9 +191,9 @@ func anyPayload(t *rapid.T) phased.Payload {
 func fill(t *rapid.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() && v.Type() != reflect.TypeFor[time.Time]() {
-				fill(t, v.Field(i))
+		for _, f := range v.Fields() {
+			if f.CanSet() && v.Type() != reflect.TypeFor[time.Time]() {
+				fill(t, f)
 			}
 		}
 	case reflect.Pointer:

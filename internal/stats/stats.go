@@ -266,5 +266,5 @@ func Timeout(p95, longest time.Duration) time.Duration {
 		}
 	}
 	const day = 24 * time.Hour
-	return (d + day - 1) / day * day
+	return (d + day - 1).Truncate(day)
 }

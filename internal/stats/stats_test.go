@@ -1,7 +1,6 @@
 package stats_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -28,8 +27,7 @@ func oneRun(words string) phased.Run {
 			p.Entries = append(p.Entries, phased.Entry{Name: name, Verdict: phased.VerdictRun, Digest: f[1]})
 		}
 		h := phased.HookRun{HookStarted: phased.HookStarted{Phase: "configure", Hook: name, Pid: 7}}
-		fmt.Sscan(f[2], &h.Took)
-		h.Took *= s
+		h.Took, _ = time.ParseDuration(f[2] + "s")
 		switch f[3] {
 		case "running", "skipped":
 			h.Status = phased.Status(f[3])
