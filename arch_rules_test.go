@@ -47,6 +47,7 @@ func rooms() map[string]room {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
 			why:  "it makes a text for a shell, and events of what the shell writes: others read, write and start",
 		},
+		"stats":  {shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"}, why: "it is pure: runs in, figures out; who reads the runs, and when, is for others"},
 		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
 		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},

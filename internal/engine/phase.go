@@ -225,7 +225,9 @@ func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry, t
 	defer cancel()
 	began := time.Now()
 	r.started = false
+	unwatch := r.watchSlow(hctx, h)
 	res, err := r.exec(hctx, h, t.err)
+	unwatch()
 	if res.Skipped != "" && err == nil {
 		r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: phased.SkippedNotReadable, Message: res.Skipped})
 		return nil, nil
