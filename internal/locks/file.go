@@ -152,9 +152,12 @@ func (f file) release() {
 //
 //	pid start "run" "phase" "hook"
 func (l *Locks) line(o Owner) []byte {
-	start := uint64(0)
-	if o.Pid == 0 || o.Pid == os.Getpid() {
-		o.Pid, start = os.Getpid(), l.start()
+	if o.Pid == 0 {
+		o.Pid = os.Getpid()
+	}
+	var start uint64
+	if o.Pid == os.Getpid() {
+		start = l.start()
 	} else {
 		start = startOf(o.Pid)
 	}

@@ -297,10 +297,19 @@ func TestKilledHolder(t *testing.T) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		t.Fatalf("the lock outlives its holder: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if _, err := Open(o).Take(ctx, Owner{}, []string{"y"}, nil); err == nil || !strings.HasPrefix(err.Error(), "gave up waiting for lock y, held by a process that cannot be seen, after ") {
-		t.Errorf("error %v", err)
+	self, err := proc.Read(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"", fmt.Sprintf("%d %d \"01\" \"p\" \"another process that had this id\"\n", self.Pid, self.Start+1)} {
+		if _, err := f.WriteAt([]byte(line), 0); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if _, err := Open(o).Take(ctx, Owner{}, []string{"y"}, nil); err == nil || !strings.HasPrefix(err.Error(), "gave up waiting for lock y, held by a process that cannot be seen, after ") {
+			t.Errorf("error %v", err)
+		}
+		cancel()
 	}
 	f.Close()
 	long := Owner{Run: "01", Hook: "x"} // shorter than what stands in the file
@@ -351,7 +360,9 @@ func TestInside(t *testing.T) {
 	outer := Owner{Run: "01A", Phase: "configure", Hook: "10-a"}
 	defer take(t, Open(o), outer, "x")()
 	o.Inside = outer
-	_, err := Open(o).Take(t.Context(), Owner{Run: "01B", Hook: "20-b"}, []string{"x"}, nil)
+	limit, end := context.WithTimeout(t.Context(), 10*time.Second)
+	defer end()
+	_, err := Open(o).Take(limit, Owner{Run: "01B", Hook: "20-b"}, []string{"x"}, nil)
 	if want := "lock x is held by 10-a of run 01A, inside of which this run goes on: it would wait for ever; take x from the locks of one of the two hooks"; err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}

@@ -176,7 +176,7 @@ func (b busy) holder() (string, error) {
 	case b.pid == 0:
 		return fmt.Sprintf(": a process that cannot be seen holds %s", b.path), nil
 	case err != nil:
-		return fmt.Sprintf(": process %d holds %s", b.pid, b.path), nil
+		return fmt.Sprintf(": process %d holds %s", b.pid, b.path), nil //nolint:nilerr // it has ended meanwhile
 	case ancestor(b.pid):
 		return "", fmt.Errorf("%s is held by %s (pid %d), inside of which this run goes on: it would wait for ever, and no other package manager can work in it", b.path, p.Command, b.pid)
 	}

@@ -424,7 +424,9 @@ func TestFreeManagers(t *testing.T) {
 		}
 		before := tree(t, o.Root)
 		var told []string
-		release, err := Open(o).Take(t.Context(), Owner{}, []string{"apt", "dnf"}, func(m string) { told = append(told, strings.ReplaceAll(m, o.Root, "ROOT")) })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		release, err := Open(o).Take(ctx, Owner{}, []string{"apt", "dnf"}, func(m string) { told = append(told, strings.ReplaceAll(m, o.Root, "ROOT")) })
+		cancel()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
