@@ -42,6 +42,7 @@ func rooms() map[string]room {
 		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
 		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
+		"locks":    {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
 		"state":    {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
 		"shellinit": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
@@ -96,7 +97,7 @@ func libraries() map[string]library {
 		"mvdan.cc/sh/v3":               {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2":     {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
 		"github.com/fsnotify/fsnotify": {rooms: []string{"journal"}, why: "only the journal follows files"},
-		"golang.org/x/sys":             {rooms: []string{"proc", "trust", "plan", "executor", "journal", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/sys":             {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
 		"golang.org/x/term":            {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
 		"github.com/google/go-cmp":     {tests: true, why: "it is for comparing in tests"},
 		"pgregory.net/rapid":           {tests: true, why: "it is for properties in tests"},
