@@ -95,6 +95,7 @@ type job struct {
 	recheck     func(context.Context) error // once it holds the lock; nil: nothing
 	reboots     int                         // that the runs which this one continues have ended for
 	skip        plan.Skip
+	usual       *baselines
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
@@ -228,14 +229,18 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen, m := newScreen(j, writer), j.memory()
+	m := j.memory()
+	skip := j.skipOf(m)
+	j.usual = j.newBaselines(ctx, skip)
+	screen := newScreen(j, writer)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: skip, Usual: j.usual.usual, Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
+	j.usual.close()
 	j.contain.Close() // now: a reader that does not read holds up what follows
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	if err == nil {

@@ -189,7 +189,9 @@ func (r *run) exec(ctx context.Context, t turn, exit phased.Exit, locked bool) (
 	if err := r.out.before(&h); err != nil {
 		return cannotRun(err), false, nil //nolint:nilerr // the hook has failed, and phased has not
 	}
+	unwatch := r.watchSlow(ctx, h)
 	res, err = r.o.Executor.Exec(ctx, h)
+	unwatch()
 	if err != nil {
 		res.Exit = internal(err)
 	}

@@ -311,6 +311,7 @@ func TestTheFirstInOrderIsTheFailure(t *testing.T) {
 func TestStopEndsAllThatRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		time.AfterFunc(time.Minute, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
 		p := parallelPlan(2, "a: 1-a 1-b 1-c 1-d", "!error: e")
 		p.Phases[0].Entries[1].Retries, p.Phases[0].Entries[1].Backoff = 3, phased.Duration(time.Hour)
@@ -350,6 +351,7 @@ func TestRebootBesideOthers(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		time.AfterFunc(time.Second, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
 		b := &busy{works: map[string]work{"1-a": {time.Minute, 0}, "1-b": {time.Minute, 0}}}
 		run, _ := runBusy(t, ctx, parallelPlan(2, "a: 1-a 1-b 1-c 2-d"), b, o())

@@ -28,6 +28,7 @@ const (
 	KindHookOutput     Kind = "hook.output"
 	KindHookCut        Kind = "hook.cut"
 	KindHookSignalled  Kind = "hook.signalled"
+	KindHookSlow       Kind = "hook.slow"
 	KindHookFinished   Kind = "hook.finished"
 	KindPhaseSkipped   Kind = "phase.skipped"
 	KindHookSkipped    Kind = "hook.skipped"
@@ -73,6 +74,7 @@ func Payloads() []Payload {
 		HookOutput{},
 		HookCut{},
 		HookSignalled{},
+		HookSlow{},
 		HookFinished{},
 		SpaceChanged{},
 		HookWarning{},
@@ -397,6 +399,8 @@ func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookSkipped](raw)
 	case KindHookWarning:
 		return decode[HookWarning](raw)
+	case KindHookSlow:
+		return decode[HookSlow](raw)
 	case KindSessionStarted:
 		return decode[SessionStarted](raw)
 	case KindSessionEnded:

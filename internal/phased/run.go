@@ -102,6 +102,7 @@ type HookRun struct {
 	Out        int64         `json:"out,omitempty"`         // bytes captured from stdout
 	Err        int64         `json:"err,omitempty"`         // bytes captured from stderr
 	Dropped    int64         `json:"dropped,omitempty"`     // bytes left out of the record
+	Slow       *HookSlow     `json:"slow,omitempty"`        // it took much longer than usual
 	Left       bool          `json:"left,omitempty"`        // left a process behind that holds its output
 	LeftBehind []LeftBehind  `json:"left_behind,omitempty"` // processes that it has left behind
 	LeftMore   int           `json:"left_more,omitempty"`   // how many more there were
@@ -172,6 +173,10 @@ func (r *Run) Apply(e Event) bool {
 	case HookCut:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			h.Dropped += d.Dropped
+		}
+	case HookSlow:
+		if h := r.Hook(d.Phase, d.Hook); h != nil && !h.Status.Final() {
+			h.Slow = &d
 		}
 	case HookFinished:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {

@@ -19,6 +19,8 @@ type Live struct {
 	Signs bool
 	// NoResume says that nothing is kept for `phased resume`.
 	NoResume bool
+	// Left tells how long the run will go on; nil, or false: nobody knows.
+	Left func(r phased.Run, now time.Time) (phased.TimeLeft, bool)
 
 	out, err *printer
 	run      phased.Run
@@ -89,6 +91,8 @@ func (l *Live) Event(e phased.Event) {
 		l.note(d.Phase, d.Hook, dim, Size(d.Dropped)+" left out of the record (it keeps "+Size(d.Limit)+" of a hook)")
 	case phased.HookSignalled:
 		l.note(d.Phase, d.Hook, yellow, "sent "+d.Signal+" to "+count(d.Count, "process")+": "+d.Reason)
+	case phased.HookSlow:
+		l.note(d.Phase, d.Hook, yellow, slowText(d, true))
 	case phased.HookFinished:
 		l.hookFinished(d)
 	case phased.PhaseFinished:

@@ -31,17 +31,21 @@ func (l *Live) Tick(now time.Time) {
 	if !l.Signs {
 		if quiet >= quietAfter && now.Sub(l.signed) >= signEvery {
 			l.signed = now
-			l.talk(dim, "... "+lifeSign(Name(v.hook), age, quiet))
+			l.talk(dim, "... "+lifeSign(Name(v.hook), age, quiet)+leftInRun(l.Left, l.run, now))
 		}
 		return
 	}
 	if age < showAfter {
 		return
 	}
+	left := leftInRun(l.Left, l.run, now)
 	text := Name(v.hook) + "  " + About(age)
 	if quiet >= quietAfter {
-		text = lifeSign(Name(v.hook), age, quiet)
+		if text += ", quiet for " + About(quiet); left == "" {
+			text = lifeSign(Name(v.hook), age, quiet)
+		}
 	}
+	text += left
 	if text == l.drawn {
 		return
 	}

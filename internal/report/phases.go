@@ -63,7 +63,7 @@ func (p *printer) phase(ph phased.PhaseRun, all bool) {
 	p.warnings(ph.Warnings, "", "  ")
 	hidden := 0
 	for _, h := range ph.Hooks {
-		if h.Status == phased.StatusSucceeded && len(h.Warnings) == 0 && p.Terminal && !all && len(ph.Hooks) > longPhase {
+		if h.Status == phased.StatusSucceeded && len(h.Warnings) == 0 && h.Slow == nil && p.Terminal && !all && len(ph.Hooks) > longPhase {
 			hidden++
 			continue
 		}
@@ -112,6 +112,9 @@ func (p *printer) hookLine(h phased.HookRun) {
 	}
 	p.line(p.right(left, p.paint(dim, right)))
 	p.hookNotes(h)
+	if h.Slow != nil {
+		p.line("      " + p.paint(yellow, p.wasSlow(*h.Slow)))
+	}
 	if text := leftText(h.LeftBehind, h.LeftMore, h.Leak, 8); text != "" {
 		p.line("      " + p.paint(dim, text))
 	}

@@ -18,6 +18,8 @@ type Plain struct {
 	Style
 	// NoResume says that nothing is kept for `phased resume`.
 	NoResume bool
+	// Left tells how long the run will go on; nil, or false: nobody knows.
+	Left func(r phased.Run, now time.Time) (phased.TimeLeft, bool)
 
 	out, err *printer
 	run      phased.Run
@@ -61,6 +63,8 @@ func (p *Plain) Event(e phased.Event) {
 		p.hook(d.Phase, d.Hook, fmt.Sprintf("cut: %d bytes left out of the record (limit %d)", d.Dropped, d.Limit))
 	case phased.HookSignalled:
 		p.hook(d.Phase, d.Hook, fmt.Sprintf("sent %s to %s: %s", d.Signal, count(d.Count, "process"), d.Reason))
+	case phased.HookSlow:
+		p.hook(d.Phase, d.Hook, "is "+slowText(d, false))
 	case phased.HookFinished:
 		p.hookFinished(d)
 	case phased.PhaseFinished:
@@ -244,7 +248,7 @@ func (p *Plain) Tick(now time.Time) {
 		return
 	}
 	p.signed = now
-	p.talk("... " + lifeSign(v.key, now.Sub(v.began), now.Sub(v.last)))
+	p.talk("... " + lifeSign(v.key, now.Sub(v.began), now.Sub(v.last)) + leftInRun(p.Left, p.run, now))
 }
 
 // Flush writes out what was printed and returns the first error of the writers.
