@@ -54,7 +54,7 @@ func containByCgroup(o ContainOptions) (*Containment, error) {
 	if err == nil {
 		err = try(first.fd)
 		first.close(true)
-		c.n = 0
+		c.n.Store(0)
 	}
 	if err == nil && o.Shared {
 		err = c.share()
@@ -176,8 +176,7 @@ type cgroup struct {
 
 // newCell makes the cgroup of the next hook.
 func (c *Containment) newCell(h phased.Hook) (*cgroup, error) {
-	c.n++
-	g := &cgroup{c: c, dir: c.dir + "/" + phased.CellName(c.n, h.Name)}
+	g := &cgroup{c: c, dir: c.dir + "/" + phased.CellName(int(c.n.Add(1)), h.Name)}
 	if err := unix.Mkdir(g.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make cgroup %s: %w", g.dir, err)
 	}
