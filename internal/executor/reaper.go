@@ -188,7 +188,10 @@ func (c *Containment) endIdle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.idle {
-		r.end()
+		unix.Close(r.fd)
+	}
+	for _, r := range c.idle { // they end at once, and together
+		_, _, _ = reap(r.pid)
 	}
 	c.idle = nil
 }
