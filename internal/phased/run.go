@@ -112,6 +112,7 @@ type HookRun struct {
 	Reason     string        `json:"reason,omitempty"`      // the same in words
 	Nothing    bool          `json:"nothing,omitempty"`     // it said that there was nothing to do
 	Again      bool          `json:"again,omitempty"`       // this attempt failed, and another one follows
+	Pause      time.Duration `json:"pause_ns,omitempty"`    // after this time
 	Ended      bool          `json:"ended,omitempty"`       // the session ended in it
 	Ignored    bool          `json:"ignored,omitempty"`     // it failed, and the shell went on
 	Trace      *Trace        `json:"trace,omitempty"`       // where it failed
@@ -185,7 +186,7 @@ func (r *Run) Apply(e Event) bool {
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
 			h.LeftBehind, h.LeftMore, h.Leak = d.LeftBehind, d.LeftMore, d.Leak
 			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace
-			h.Nothing, h.Again = d.Nothing, d.Again
+			h.Nothing, h.Again, h.Pause = d.Nothing, d.Again, d.Pause
 		}
 	default:
 		r.applySession(e)
