@@ -233,8 +233,9 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	skip := j.skipOf(m)
 	j.usual = j.newBaselines(ctx, skip)
 	screen := newScreen(j, writer)
+	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Executor: ex, Lock: held.take, Before: held.environ, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,

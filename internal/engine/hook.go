@@ -112,7 +112,9 @@ func (r *run) lock(ctx context.Context, h phased.Hook) (release func(), exit pha
 	case err == nil:
 		return held, exit, true
 	case ctx.Err() != nil:
-		return release, phased.ExitByCause(context.Cause(ctx)), false
+		exit = phased.ExitByCause(context.Cause(ctx))
+		exit.Message = err.Error() // who held what it waited for
+		return release, exit, false
 	}
 	return release, cannotRun(err).Exit, false
 }

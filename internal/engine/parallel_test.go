@@ -163,14 +163,14 @@ func TestHooksOfANumberRunTogether(t *testing.T) {
 		synctest.Test(t, func(*testing.T) {
 			one := busy{works: b.works}
 			p.Jobs = 1
-			serial, _ = runBusy(rt, context.Background(), p, &one, Options{})
+			serial, _ = runBusy(rt, context.Background(), p, &one, Options{Jitter: func() float64 { return 0.5 }})
 			if one.most > 1 || len(one.wrong) > 0 {
 				rt.Errorf("with one job %d ran at once: %q", one.most, one.wrong)
 			}
 		})
 		synctest.Test(t, func(*testing.T) {
 			p.Jobs = jobs
-			together, _ = runBusy(rt, context.Background(), p, &b, Options{})
+			together, _ = runBusy(rt, context.Background(), p, &b, Options{Jitter: func() float64 { return 0.5 }})
 		})
 		if len(b.wrong) > 0 || b.most > jobs {
 			rt.Fatalf("%d at once with %d jobs; %s", b.most, jobs, strings.Join(b.wrong, "; "))
