@@ -38,7 +38,7 @@ func (j *job) carries() (carrying, error) {
 		Keep: j.resumable() != "off", Log: j.carried,
 		Takes: func(phase string) (takes, kept bool) {
 			p := phases[phase]
-			return p.Executor != phased.ExecutorSession, !p.Failure && p.When == ""
+			return p.Executor != phased.ExecutorSession, !p.Failure && p.When != phased.WhenAlways
 		},
 		Less: func(phase string, a, b phased.Text) bool { return plan.Less(phases[phase].Order, string(a), string(b)) },
 		Together: func(phase string, a, b phased.Text) bool {
@@ -129,6 +129,17 @@ type entering struct {
 func (e entering) Enter(ctx context.Context, p phased.PlannedPhase, s phased.Setup) (phased.PlannedPhase, error) {
 	e.run.Enter(s.Surroundings.Env, s.Sink.Tell)
 	return e.Executor.Enter(ctx, p, s)
+}
+
+// both makes one of two functions that make a hook ready: the form of
+// engine.Options.Before.
+func both(first, then func(*phased.Hook) error) func(*phased.Hook) error {
+	return func(h *phased.Hook) error {
+		if err := first(h); err != nil {
+			return err
+		}
+		return then(h)
+	}
 }
 
 // forget removes what was kept for a resume where nobody will resume, and that of

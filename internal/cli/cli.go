@@ -144,7 +144,7 @@ func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(w), newPlan(w), newCheck(w),
 		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newEnv(w), newBlame(w), newForget(w),
-		newRuns(w), newShow(w), newLogs(w), newStop(w), newPrune(w),
+		newRuns(w), newShow(w), newStats(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),
 		newCompletion(w), newVersion(w),

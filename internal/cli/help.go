@@ -23,6 +23,7 @@ func printOverview(w io.Writer) error {
   phased logs last 20-render   the output of one hook
   phased logs -f               watch the run that goes on
   phased runs                  the history
+  phased stats                 the slowest and flakiest hooks, and time limits
   phased stop                  end the run that goes on
 
 Of hooks that are sourced into one bash, as those of DevStack's extras.d:

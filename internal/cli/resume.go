@@ -307,14 +307,14 @@ func (o *resumeOptions) decideAll(w *World, j *job, store *journal.Store, runs [
 	if err != nil {
 		return nil, "", &failure{exitInvalid, err}
 	}
-	if j.carried, err = carriedBy(store, j.settings.PrivateTTL, runs, passedOver(c)); err != nil && !o.dryRun {
+	if j.carried, err = carriedBy(store, j.settings.PrivateTTL, runs, notRunBy(c)); err != nil && !o.dryRun {
 		return nil, "", err
 	}
 	return c.Skip, saved, o.tell(w, j, runs[len(runs)-1], c)
 }
 
-// passedOver tells which hooks a resume does not run.
-func passedOver(c plan.Continuation) func(phase string, hook phased.Text) bool {
+// notRunBy tells which hooks a resume does not run.
+func notRunBy(c plan.Continuation) func(phase string, hook phased.Text) bool {
 	over := map[string]bool{}
 	for _, d := range c.Hooks {
 		over[report.Hook(d.Phase, d.Hook)] = !d.Run

@@ -97,6 +97,7 @@ type job struct {
 	reboots     int                         // that the runs which this one continues have ended for
 	skip        plan.Skip
 	carried     *carry.Log // what the hooks of the runs that this one continues have handed on
+	usual       *baselines
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
@@ -234,14 +235,20 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen, m := newScreen(j, writer), j.memory()
+	m := j.memory()
+	skip := j.skipOf(m)
+	j.usual = j.newBaselines(ctx, skip)
+	screen := newScreen(j, writer)
+	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: c.executor(j, ex), Before: c.Before, After: c.After, Between: c.Settle, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Executor: c.executor(j, ex), Lock: held.take, Before: both(held.environ, c.Before), After: c.After, Between: c.Settle,
+		Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: c.passing(j.skipOf(m)), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: c.passing(skip), Usual: j.usual.usual, Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
+	j.usual.close()
 	j.contain.Close() // now: a reader that does not read holds up what follows
 	err = errors.Join(err, c.files.Close(), writer.Close(), lock.Unlock())
 	if err == nil {

@@ -85,6 +85,7 @@ func TestRetries(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
 				if c.stop > 0 {
 					time.AfterFunc(c.stop, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
 				}
@@ -246,6 +247,7 @@ func TestPhasesAtTheEnd(t *testing.T) {
 					p.Timeout = phased.Duration(time.Second)
 				}
 				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
 				kill := make(chan struct{})
 				if c.hang != "" && !c.limit {
 					time.AfterFunc(time.Minute, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })

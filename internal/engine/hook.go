@@ -112,7 +112,9 @@ func (r *run) lock(ctx context.Context, h phased.Hook) (release func(), exit pha
 	case err == nil:
 		return held, exit, true
 	case ctx.Err() != nil:
-		return release, phased.ExitByCause(context.Cause(ctx)), false
+		exit = phased.ExitByCause(context.Cause(ctx))
+		exit.Message = err.Error() // who held what it waited for
+		return release, exit, false
 	}
 	return release, cannotRun(err).Exit, false
 }
@@ -189,7 +191,9 @@ func (r *run) exec(ctx context.Context, t turn, exit phased.Exit, locked bool) (
 	if err := r.out.before(&h); err != nil {
 		return cannotRun(err), false, nil //nolint:nilerr // the hook has failed, and phased has not
 	}
+	unwatch := r.watchSlow(ctx, h)
 	res, err = r.o.Executor.Exec(ctx, h)
+	unwatch()
 	if err != nil {
 		res.Exit = internal(err)
 	}

@@ -83,6 +83,10 @@ type Options struct {
 	// Reboots is how many reboots the runs have ended for that this one goes on
 	// with, and RebootLimit how many there may be with those of this one.
 	Reboots, RebootLimit int
+	// Usual tells what a hook takes as a rule; false where too little is known. It
+	// is asked when a hook has been running for a second, from a goroutine of that
+	// hook, and may take its time until ctx ends. nil: nothing is known of any.
+	Usual func(ctx context.Context, phase string, hook phased.Text) (phased.Usual, bool)
 	// NewID makes the id of a run that is run as a hook of this one.
 	NewID func() string
 	// SessionExit makes the run exit as its session did, where neither a limit

@@ -163,14 +163,14 @@ func TestHooksOfANumberRunTogether(t *testing.T) {
 		synctest.Test(t, func(*testing.T) {
 			one := busy{works: b.works}
 			p.Jobs = 1
-			serial, _ = runBusy(rt, context.Background(), p, &one, Options{})
+			serial, _ = runBusy(rt, context.Background(), p, &one, Options{Jitter: func() float64 { return 0.5 }})
 			if one.most > 1 || len(one.wrong) > 0 {
 				rt.Errorf("with one job %d ran at once: %q", one.most, one.wrong)
 			}
 		})
 		synctest.Test(t, func(*testing.T) {
 			p.Jobs = jobs
-			together, _ = runBusy(rt, context.Background(), p, &b, Options{})
+			together, _ = runBusy(rt, context.Background(), p, &b, Options{Jitter: func() float64 { return 0.5 }})
 		})
 		if len(b.wrong) > 0 || b.most > jobs {
 			rt.Fatalf("%d at once with %d jobs; %s", b.most, jobs, strings.Join(b.wrong, "; "))
@@ -311,6 +311,7 @@ func TestTheFirstInOrderIsTheFailure(t *testing.T) {
 func TestStopEndsAllThatRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		time.AfterFunc(time.Minute, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
 		p := parallelPlan(2, "a: 1-a 1-b 1-c 1-d", "!error: e")
 		p.Phases[0].Entries[1].Retries, p.Phases[0].Entries[1].Backoff = 3, phased.Duration(time.Hour)
@@ -350,6 +351,7 @@ func TestRebootBesideOthers(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
 		time.AfterFunc(time.Second, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
 		b := &busy{works: map[string]work{"1-a": {time.Minute, 0}, "1-b": {time.Minute, 0}}}
 		run, _ := runBusy(t, ctx, parallelPlan(2, "a: 1-a 1-b 1-c 2-d"), b, o())

@@ -67,6 +67,9 @@ func (c cleaning) hook(p Payload) Payload {
 	case HookSignalled:
 		p.Hook, p.Reason = c.text(p.Hook), c.clean(p.Reason)
 		return p
+	case HookSlow:
+		p.Hook = c.text(p.Hook)
+		return p
 	case HookSkipped:
 		p.Hook, p.Path, p.Message = c.text(p.Hook), c.text(p.Path), c.clean(p.Message)
 		return p

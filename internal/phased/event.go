@@ -28,6 +28,7 @@ const (
 	KindHookOutput     Kind = "hook.output"
 	KindHookCut        Kind = "hook.cut"
 	KindHookSignalled  Kind = "hook.signalled"
+	KindHookSlow       Kind = "hook.slow"
 	KindHookFinished   Kind = "hook.finished"
 	KindPhaseSkipped   Kind = "phase.skipped"
 	KindHookSkipped    Kind = "hook.skipped"
@@ -74,6 +75,7 @@ func Payloads() []Payload {
 		HookOutput{},
 		HookCut{},
 		HookSignalled{},
+		HookSlow{},
 		HookFinished{},
 		HookSummary{},
 		SpaceChanged{},
@@ -401,6 +403,8 @@ func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookWarning](raw)
 	case KindHookSummary:
 		return decode[HookSummary](raw)
+	case KindHookSlow:
+		return decode[HookSlow](raw)
 	case KindSessionStarted:
 		return decode[SessionStarted](raw)
 	case KindSessionEnded:

@@ -102,6 +102,7 @@ type HookRun struct {
 	Out        int64         `json:"out,omitempty"`         // bytes captured from stdout
 	Err        int64         `json:"err,omitempty"`         // bytes captured from stderr
 	Dropped    int64         `json:"dropped,omitempty"`     // bytes left out of the record
+	Slow       *HookSlow     `json:"slow,omitempty"`        // it took much longer than usual
 	Left       bool          `json:"left,omitempty"`        // left a process behind that holds its output
 	LeftBehind []LeftBehind  `json:"left_behind,omitempty"` // processes that it has left behind
 	LeftMore   int           `json:"left_more,omitempty"`   // how many more there were
@@ -111,6 +112,7 @@ type HookRun struct {
 	Reason     string        `json:"reason,omitempty"`      // the same in words
 	Nothing    bool          `json:"nothing,omitempty"`     // it said that there was nothing to do
 	Again      bool          `json:"again,omitempty"`       // this attempt failed, and another one follows
+	Pause      time.Duration `json:"pause_ns,omitempty"`    // after this time
 	Ended      bool          `json:"ended,omitempty"`       // the session ended in it
 	Ignored    bool          `json:"ignored,omitempty"`     // it failed, and the shell went on
 	Trace      *Trace        `json:"trace,omitempty"`       // where it failed
@@ -176,6 +178,10 @@ func (r *Run) Apply(e Event) bool {
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			h.Dropped += d.Dropped
 		}
+	case HookSlow:
+		if h := r.Hook(d.Phase, d.Hook); h != nil && !h.Status.Final() {
+			h.Slow = &d
+		}
 	case HookFinished:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			exit := d.Exit
@@ -183,7 +189,7 @@ func (r *Run) Apply(e Event) bool {
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
 			h.LeftBehind, h.LeftMore, h.Leak = d.LeftBehind, d.LeftMore, d.Leak
 			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace
-			h.Nothing, h.Again = d.Nothing, d.Again
+			h.Nothing, h.Again, h.Pause = d.Nothing, d.Again, d.Pause
 		}
 	default:
 		r.applySession(e)
