@@ -17,6 +17,9 @@ import (
 type Files interface {
 	// Path is the path of a file, which need not exist.
 	Path(name string) string
+	// Left reports whether there is a file whose name begins so: most hooks leave
+	// none, and opening three costs more.
+	Left(prefix string) (bool, error)
 	// Read returns a file's beginning, up to limit bytes, and its whole size: an
 	// error that is fs.ErrNotExist where there is none, and another one where it is
 	// no regular file of this user.
@@ -157,17 +160,21 @@ func (r *Run) After(h phased.Hook, res *phased.Result) ([]phased.Payload, error)
 	}
 	delete(r.running, hookName{h.Phase, h.Name})
 	n := strconv.Itoa(number)
+	nothing := Handed{Phase: h.Phase, Hook: h.Name}
+	if left, err := r.o.Files.Left(n + "."); err != nil || !left {
+		return nil, errors.Join(err, r.put(nothing))
+	}
 	told, err := r.summary(h, n)
 	if err != nil {
 		return nil, err
 	}
 	if !res.OK() {
-		return told, errors.Join(r.remove(n+envFile), r.remove(n+pathFile), r.put(Handed{Phase: h.Phase, Hook: h.Name}))
+		return told, errors.Join(r.remove(n+envFile), r.remove(n+pathFile), r.put(nothing))
 	}
 	handed, err := r.read(h, n)
 	if refused, ok := errors.AsType[*Error](err); ok {
 		res.Exit = phased.Exit{Cause: phased.CauseCarry, Status: 1, Message: refused.Error()}
-		return told, r.put(Handed{Phase: h.Phase, Hook: h.Name})
+		return told, r.put(nothing)
 	}
 	if err != nil {
 		return told, err

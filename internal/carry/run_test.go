@@ -36,6 +36,15 @@ func (m *memory) Read(name string, limit int64) ([]byte, int64, error) {
 	return []byte(content[:min(len(content), int(limit))]), int64(len(content)), nil
 }
 
+func (m *memory) Left(prefix string) (bool, error) {
+	for name := range m.files {
+		if strings.HasPrefix(name, prefix) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 func (m *memory) Remove(name string) error {
 	if _, found := m.files[name]; !found {
 		return fs.ErrNotExist

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +20,7 @@ type Drops struct {
 	dir  *os.File
 	path string
 	kept bool // the way to it would survive a power cut
+	list [4 << 10]byte
 }
 
 // Drops opens the private directory of a run, and makes it.
@@ -38,6 +41,42 @@ func (d *Drops) Close() error { return d.dir.Close() }
 
 // Path is the path of a file, which need not exist.
 func (d *Drops) Path(name string) string { return d.path + "/" + name }
+
+// Left reports whether there is a file whose name begins so. It is for one
+// goroutine at a time.
+func (d *Drops) Left(prefix string) (bool, error) {
+	fd := int(d.dir.Fd())
+	if _, err := unix.Seek(fd, 0, io.SeekStart); err != nil {
+		return false, fmt.Errorf("cannot read %s: %w", d.path, err)
+	}
+	for {
+		n, err := unix.Getdents(fd, d.list[:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return false, fmt.Errorf("cannot read %s: %w", d.path, err)
+		case n <= 0:
+			return false, nil
+		}
+		for entries := d.list[:n]; len(entries) > direntName; {
+			length := int(binary.NativeEndian.Uint16(entries[direntLength:]))
+			if length <= direntName || length > len(entries) {
+				return false, fmt.Errorf("cannot read %s: the kernel lists nonsense", d.path)
+			}
+			if bytes.HasPrefix(entries[direntName:length], []byte(prefix)) {
+				return true, nil
+			}
+			entries = entries[length:]
+		}
+	}
+}
+
+// Where the length and the name stand in a linux_dirent64.
+const (
+	direntLength = 16
+	direntName   = 19
+)
 
 // Read returns the beginning of a file, up to limit bytes, and the size of the
 // whole: an error that is fs.ErrNotExist where there is none. What is no regular

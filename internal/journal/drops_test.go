@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -21,6 +22,21 @@ func TestDrops(t *testing.T) {
 	defer d.Close()
 	if _, _, err := d.Read("1.env", 10); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
+	}
+	for i := range 300 { // more than one call lists
+		if err := os.WriteFile(d.Path(fmt.Sprintf("%d.%s", 1000+i, strings.Repeat("x", 100))), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prefix, want := range map[string]bool{"1000.": true, "1299.": true, "1.": false, "1300.": false} {
+		if left, err := d.Left(prefix); left != want || err != nil {
+			t.Errorf("left of %s: %v, %v", prefix, left, err)
+		}
+	}
+	for i := range 300 {
+		if err := d.Remove(fmt.Sprintf("%d.%s", 1000+i, strings.Repeat("x", 100))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	makers := map[string]func(path string) error{
 		"file":      func(p string) error { return os.WriteFile(p, []byte("A=\xff\nB"), 0o664) },
