@@ -372,7 +372,7 @@ func (r *Run) Passed(phase string, hook phased.Text) {
 
 // catchUp lets count what was passed over before a hook.
 func (r *Run) catchUp(phase string, hook phased.Text) error {
-	if len(r.pending) == 0 || len(r.running) > 0 {
+	if len(r.pending) == 0 {
 		return nil
 	}
 	var before, rest []Handed

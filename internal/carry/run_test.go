@@ -273,6 +273,33 @@ func TestLogThatCannotBeKept(t *testing.T) {
 	}
 }
 
+// A hook that runs again replaces what it had handed on, also by nothing.
+func TestHookThatRunsAgain(t *testing.T) {
+	first := newWorld(Options{})
+	first.run(t, "a", "10", "A=1\n", "")
+	first.run(t, "a", "20", "B=1\n", "")
+	second := newWorld(Options{Log: first.logOf(t)})
+	if err := second.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	second.run(t, "a", "10", "A=2\n", "")
+	h := phased.Hook{Phase: "a", Name: "20"}
+	second.start(t, &h)
+	second.end(t, h, phased.Exit{Cause: phased.CauseExit, Status: 1})
+	want := []Handed{{Phase: "a", Hook: "10", Set: []phased.Text{"A=2"}}}
+	if diff := cmp.Diff(want, second.logOf(t).all); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	third := newWorld(Options{Log: second.logOf(t)})
+	h = phased.Hook{Phase: "a", Name: "10"}
+	_, write := third.start(t, &h)
+	write("ENV", "A=3\nnonsense\n")
+	third.end(t, h, ok())
+	if l := third.logOf(t); !l.Empty() {
+		t.Errorf("of a refused file something is kept: %+v", l)
+	}
+}
+
 // logOf reads what a run has kept for the next one.
 func (w *world) logOf(t *testing.T) *Log {
 	t.Helper()

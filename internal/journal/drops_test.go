@@ -91,7 +91,7 @@ func TestDrops(t *testing.T) {
 func TestKeepIsWholeOrNothing(t *testing.T) {
 	inRoot := t.TempDir()
 	const was, is = "what it was", "what it is to be"
-	for at := 0; at < 20; at++ {
+	for at := range 20 {
 		for _, saved := range []faultdisk.Pick{faultdisk.Nothing, faultdisk.Everything} {
 			onDisk(t, inRoot, "run", func(root string, f *faultdisk.Disk, s *Store) {
 				d, err := s.Drops(testID(1))

@@ -293,23 +293,23 @@ type Plugin struct {
 // Plan is the full, explained forecast of what one run of a lifecycle will do.
 // It is pure data; nothing in it depends on the time at which it was made.
 type Plan struct {
-	Lifecycle    string         `json:"lifecycle"`
-	Base         Text           `json:"base"`               // what the run lock and the record name: --base, or the highest root
-	Roots        []Text         `json:"roots"`              // hook trees, lowest first
-	Settings     Text           `json:"settings,omitempty"` // settings file in force
-	Phases       []PlannedPhase `json:"phases"`
-	Failure      *PlannedPhase  `json:"failure,omitempty"`
+	Lifecycle string         `json:"lifecycle"`
+	Base      Text           `json:"base"`               // what the run lock and the record name: --base, or the highest root
+	Roots     []Text         `json:"roots"`              // hook trees, lowest first
+	Settings  Text           `json:"settings,omitempty"` // settings file in force
+	Phases    []PlannedPhase `json:"phases"`
+	Failure   *PlannedPhase  `json:"failure,omitempty"`
 	// Environment are the files that are sourced for the environment of executed
 	// hooks; nil: the lifecycle has none.
-	Environment  *PlannedPhase  `json:"environment,omitempty"`
-	Timeout      Duration       `json:"timeout,omitempty"`       // of the run
-	Grace        Duration       `json:"grace,omitempty"`         // between TERM and KILL
-	FailureLimit Duration       `json:"failure_limit,omitempty"` // of the failure phase where it has none
-	Pinned       bool           `json:"pinned,omitempty"`
-	Jobs         int            `json:"jobs,omitempty"`         // how many hooks may run at once, where a phase lets them; 0: none does
-	RebootExits  []RebootExit   `json:"reboot_exits,omitempty"` // statuses by which hooks ask for a reboot
-	Surroundings Surroundings   `json:"surroundings"`
-	Session      *Session       `json:"session,omitempty"` // nil: nothing is sourced
+	Environment  *PlannedPhase `json:"environment,omitempty"`
+	Timeout      Duration      `json:"timeout,omitempty"`       // of the run
+	Grace        Duration      `json:"grace,omitempty"`         // between TERM and KILL
+	FailureLimit Duration      `json:"failure_limit,omitempty"` // of the failure phase where it has none
+	Pinned       bool          `json:"pinned,omitempty"`
+	Jobs         int           `json:"jobs,omitempty"`         // how many hooks may run at once, where a phase lets them; 0: none does
+	RebootExits  []RebootExit  `json:"reboot_exits,omitempty"` // statuses by which hooks ask for a reboot
+	Surroundings Surroundings  `json:"surroundings"`
+	Session      *Session      `json:"session,omitempty"` // nil: nothing is sourced
 	// Digest is the sha256 of what the plan will do: everything above but where
 	// it was written down (Settings), words (details) and times of files.
 	Digest  string   `json:"digest"`
