@@ -32,8 +32,8 @@ once-per-boot or once-per-content): the next run runs it. HOOK is its name, or
 PHASE/NAME.
 
 With --secrets, removes what is kept of a run so that it can be resumed: its
-variable space, with every password in it. The record of the run stays; phased
-resume refuses it then.
+variable space, and what its hooks have handed to later ones, with every password
+in it. The record of the run stays; phased resume refuses it then.
 
 ` + runUsage,
 		Example: `phased forget 20-database
@@ -117,6 +117,6 @@ func runForget(ctx context.Context, w *World, o *forgetOptions) error {
 	if err := store.ForgetPrivate(r.ID); err != nil {
 		return &failure{exitInternal, err}
 	}
-	w.talk("nothing is kept of the variable space of run %s", r.ID)
+	w.talk("nothing is kept of the variable space of run %s, nor of what its hooks carried", r.ID)
 	return nil
 }

@@ -26,6 +26,10 @@ func printOverview(w io.Writer) error {
   phased stats                 the slowest and flakiest hooks, and time limits
   phased stop                  end the run that goes on
 
+A hook hands values to later ones by lines NAME=value that it appends to the file
+$PHASED_ENV; $PHASED_PATH takes directories, $PHASED_SUMMARY Markdown for show.
+phased env and phased blame NAME tell who has set what.
+
 Of hooks that are sourced into one bash, as those of DevStack's extras.d:
 
   phased stack --top-dir DIR   run them; phased unstack and phased clean likewise
