@@ -48,8 +48,8 @@ func newRun(w *World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [LIFECYCLE]",
 		Short: "run the hooks of a lifecycle, phase by phase",
-		Long: `Runs the hooks of a lifecycle (refresh where none is named), one at a time, phase
-by phase. The first failure ends the run, unless the settings say otherwise, and
+		Long: `Runs the hooks of a lifecycle (refresh where none is named), phase by phase: one at
+a time, unless the settings let those with the same number run together. The first failure ends the run, unless the settings say otherwise, and
 starts the failure phase. The first SIGINT, SIGTERM or SIGHUP ends the hook that
 runs and starts the failure phase; the second kills.
 
