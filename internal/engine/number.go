@@ -11,6 +11,7 @@ import (
 // hooks runs the hooks of the phase, number by number, and returns the first
 // failure among them, in run order.
 func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.Failure, err error) {
+	var turns []turn
 	for rest := p.Entries; len(rest) > 0; {
 		var number []phased.Entry
 		if number, rest = nextNumber(p, rest); len(number) == 0 {
@@ -20,8 +21,7 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 			r.reboot.cut = true
 			return first, nil
 		}
-		turns, err := r.turns(p, number)
-		if err != nil {
+		if turns, err = r.turns(turns[:0], p, number); err != nil {
 			return first, err
 		}
 		if len(turns) == 0 {
@@ -71,9 +71,8 @@ func nextNumber(p *phased.PlannedPhase, entries []phased.Entry) (number, rest []
 }
 
 // turns decides, in run order and before any of them begins, which hooks of a
-// number run.
-func (r *run) turns(p *phased.PlannedPhase, number []phased.Entry) ([]turn, error) {
-	turns := make([]turn, 0, len(number))
+// number run, and adds these to turns.
+func (r *run) turns(turns []turn, p *phased.PlannedPhase, number []phased.Entry) ([]turn, error) {
 	for _, e := range number {
 		cannot := r.inputs(&e)
 		reason, message, err := r.skip(p.Name, e)
@@ -98,7 +97,8 @@ func (r *run) turns(p *phased.PlannedPhase, number []phased.Entry) ([]turn, erro
 // phased itself cannot go on.
 func (r *run) number(ctx context.Context, p *phased.PlannedPhase, turns []turn) (*phased.Failure, error) {
 	if len(turns) == 1 {
-		return r.settle(ctx, p, turns, []ending{r.hook(ctx, turns[0], seat{})}, nil)
+		one := [1]ending{r.hook(ctx, turns[0], seat{})}
+		return r.settle(ctx, p, turns, one[:], nil)
 	}
 	nctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
