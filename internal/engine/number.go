@@ -54,7 +54,8 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 }
 
 // nextNumber returns the entries that run together, which may be one, and those
-// behind them. Without entries that run, it returns none.
+// behind them; entries between that do not run count with them. Without entries
+// that run, it returns none.
 func nextNumber(p *phased.PlannedPhase, entries []phased.Entry) (number, rest []phased.Entry) {
 	for len(entries) > 0 && entries[0].Verdict != phased.VerdictRun {
 		entries = entries[1:]
@@ -64,7 +65,7 @@ func nextNumber(p *phased.PlannedPhase, entries []phased.Entry) (number, rest []
 	}
 	n := 1
 	if p.Parallel == phased.ParallelSameNumber {
-		for value := entries[0].NumberValue(); n < len(entries) && entries[n].Verdict == phased.VerdictRun && entries[n].NumberValue() == value; n++ {
+		for value := entries[0].NumberValue(); n < len(entries) && (entries[n].Verdict != phased.VerdictRun || entries[n].NumberValue() == value); n++ {
 		}
 	}
 	return entries[:n], entries[n:]
@@ -74,6 +75,9 @@ func nextNumber(p *phased.PlannedPhase, entries []phased.Entry) (number, rest []
 // number run, and adds these to turns.
 func (r *run) turns(turns []turn, p *phased.PlannedPhase, number []phased.Entry) ([]turn, error) {
 	for _, e := range number {
+		if e.Verdict != phased.VerdictRun {
+			continue
+		}
 		cannot := r.inputs(&e)
 		reason, message, err := r.skip(p.Name, e)
 		if err != nil {
@@ -134,7 +138,7 @@ func (t seat) take(ctx context.Context, first bool) bool {
 	case t.g == nil:
 		return ctx.Err() == nil
 	case t.g.schedule == nil:
-		return ctx.Err() == nil && !(first && t.g.over())
+		return ctx.Err() == nil && (!first || !t.g.over())
 	}
 	s := t.g.schedule
 	closed := s.wait(t.i)
@@ -194,7 +198,7 @@ func (g *together) ended(t turn, end ending) {
 	if g.schedule != nil {
 		g.schedule.close()
 	}
-	if s, ok := why.(*phased.SiblingFailed); ok && !s.Refused {
+	if s, ok := errors.AsType[*phased.SiblingFailed](why); ok && !s.Refused {
 		g.cancel(s)
 	}
 }

@@ -234,7 +234,7 @@ func TestTimeLeftOfHooksTogether(t *testing.T) {
 		name string
 		jobs int
 		run  phased.Run
-		want time.Duration
+		want int // seconds
 	}{
 		{"one at a time", 1, going(), 21},
 		{"no jobs are given", 0, going(), 21},
@@ -245,7 +245,7 @@ func TestTimeLeftOfHooksTogether(t *testing.T) {
 	} {
 		p.Jobs = c.jobs
 		left, ok := known("a", "b", "tidy").Left(p, c.run, nil, time.Unix(1000, 0))
-		if want := c.want * time.Second; left.Time != want || !ok {
+		if want := time.Duration(c.want) * time.Second; left.Time != want || !ok {
 			t.Errorf("%s: %v, %v; want %v", c.name, left.Time, ok, want)
 		}
 	}
