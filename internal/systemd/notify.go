@@ -19,7 +19,7 @@ import (
 // is said of the work. A nil Socket takes and sends nothing.
 type Socket struct {
 	fd   int
-	to   unix.Sockaddr // nil: the descriptor is a pipe
+	to   string // address; "": the descriptor is a pipe
 	beat time.Duration
 }
 
@@ -38,7 +38,7 @@ func Open(getenv func(string) string, pid int) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot tell the service manager: %w", err)
 	}
-	return &Socket{fd: fd, to: &unix.SockaddrUnix{Name: name}, beat: watchdog(getenv, pid)}, nil
+	return &Socket{fd: fd, to: name, beat: watchdog(getenv, pid)}, nil
 }
 
 // watchdog returns how often the manager wants a sign of life, halved; 0 where it
@@ -107,8 +107,9 @@ func (s *Socket) Send(assignments ...string) bool {
 	}
 	text := strings.Join(assignments, "\n") + "\n"
 	var err error
-	if s.to != nil {
-		err = unix.Sendto(s.fd, []byte(text), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, s.to)
+	if s.to != "" {
+		// An address of its own for each: several may send at once.
+		err = unix.Sendto(s.fd, []byte(text), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, &unix.SockaddrUnix{Name: s.to})
 	} else {
 		err = s.pass(assignments)
 	}

@@ -177,10 +177,13 @@ func (l *loop) ended(o Outcome) {
 	if l.why.Reverted {
 		l.changes = l.why.Changes
 	}
-	wait := min(busyFirst<<min(l.why.Again, 10), busyMost)
+	l.settler.Again(time.Now().Add(Delay(l.why.Again)))
 	l.why.Again++
-	l.settler.Again(time.Now().Add(wait))
 }
+
+// Delay is how long what found others busy is put off, after so many times
+// before.
+func Delay(again int) time.Duration { return min(busyFirst<<min(again, 10), busyMost) }
 
 // leave waits for the run that goes on.
 func (l *loop) leave(last Outcome) Outcome {

@@ -227,18 +227,6 @@ func unescape(name string) string {
 	return string(b)
 }
 
-// checkPatterns returns the first component that filepath.Match cannot read.
-func checkPatterns(paths []string) (string, bool) {
-	for _, p := range paths {
-		for _, c := range components(p) {
-			if _, err := filepath.Match(c, ""); err != nil {
-				return p, false
-			}
-		}
-	}
-	return "", true
-}
-
 // ignored are the names that editors and package managers give to what is not
 // yet, or no more, a file of its directory.
 func ignored() []string {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -31,23 +32,30 @@ type Paths struct {
 	Touch   bool     // a write counts as well where it changes nothing
 }
 
-// Open begins to watch; the first Scan says what.
-func Open(p Paths) (*Watcher, error) {
+// Check tells what cannot be meant.
+func (p Paths) Check() error {
 	if len(p.Paths) == 0 {
-		return nil, errors.New("there is nothing to watch")
+		return errors.New("there is nothing to watch")
 	}
 	for _, path := range p.Paths {
 		if !filepath.IsAbs(path) {
-			return nil, fmt.Errorf("%s is not an absolute path", path)
+			return fmt.Errorf("%s is not an absolute path", path)
 		}
 	}
-	if bad, ok := checkPatterns(p.Paths); !ok {
-		return nil, fmt.Errorf("%s is no pattern: a [ has no ], or a backslash nothing behind it", bad)
-	}
-	for _, e := range p.Exclude {
-		if _, err := filepath.Match(e, ""); err != nil {
-			return nil, fmt.Errorf("%s is no pattern: a [ has no ], or a backslash nothing behind it", e)
+	for _, path := range slices.Concat(p.Paths, p.Exclude) {
+		for _, c := range components(path) {
+			if _, err := filepath.Match(c, ""); err != nil {
+				return fmt.Errorf("%s is no pattern: a [ has no ], or a backslash nothing behind it", path)
+			}
 		}
+	}
+	return nil
+}
+
+// Open begins to watch; the first Scan says what.
+func Open(p Paths) (*Watcher, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
 	w := &Watcher{paths: p.Paths, touch: p.Touch, excluded: excludes(p.Exclude)}
 	var err error
