@@ -192,8 +192,7 @@ func missing(err error) bool {
 
 // reason is an error without the path, which stands beside it.
 func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}
 	return err.Error()
