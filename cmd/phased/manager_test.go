@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,10 +73,8 @@ func (m *serviceManager) all() []string {
 func (m *serviceManager) await(want string) {
 	m.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		for _, told := range m.all() {
-			if told == want {
-				return
-			}
+		if slices.Contains(m.all(), want) {
+			return
 		}
 	}
 	m.t.Fatalf("it is not told %q after %v; it is told\n%s", want, patience, strings.Join(m.all(), "\n"))
