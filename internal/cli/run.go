@@ -18,6 +18,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/redact"
+	"phased/internal/systemd"
 	"phased/internal/trust"
 )
 
@@ -84,6 +85,7 @@ type job struct {
 	again    string
 	stop     *stopper
 
+	manager *systemd.Socket       // who wants to be told how far it is; nil: nobody
 	early   sync.WaitGroup        // for what is made ready meanwhile:
 	contain *executor.Containment // of the hooks
 	cannot  error                 // why there is none
@@ -159,7 +161,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{w: w, o: o, settings: s, again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
+	j := &job{w: w, o: o, settings: s, manager: w.manager(), again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
 	j.early.Go(func() { j.contain, j.cannot = j.containHooks() }) // while the plan is made, and the lock is taken
 	if err := j.ready(ctx); err != nil {
 		j.uncontain()
@@ -232,7 +234,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	m := j.memory()
 	skip := j.skipOf(m)
 	j.usual = j.newBaselines(ctx, skip)
-	screen := newScreen(j, writer)
+	screen, manager := newScreen(j, writer), newNotifier(j, writer)
 	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Lock: held.take, Before: held.environ, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
@@ -248,6 +250,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		err = m.forgetReboots(run)
 	}
 	j.stop.restore()
+	manager.close()
 	screen.close()
 	if j.plan.Session != nil {
 		err = errors.Join(err, forgetSpace(j.store, j.settings, j.plan, run))
