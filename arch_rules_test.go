@@ -48,6 +48,8 @@ func rooms() map[string]room {
 		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
 		"locks":    {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
 		"state":    {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
+		"watch":    {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
+		"systemd":  {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
 		"shellinit": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
 			why:  "it makes a text for a shell, and events of what the shell writes: others read, write and start",
@@ -95,16 +97,15 @@ type library struct {
 // libraries lists every foreign module in use.
 func libraries() map[string]library {
 	return map[string]library{
-		"github.com/spf13/cobra":       {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
-		"github.com/spf13/pflag":       {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
-		"go.yaml.in/yaml/v4":           {rooms: []string{"config"}, why: "only config reads settings"},
-		"mvdan.cc/sh/v3":               {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
-		"github.com/oklog/ulid/v2":     {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
-		"github.com/fsnotify/fsnotify": {rooms: []string{"journal"}, why: "only the journal follows files"},
-		"golang.org/x/sys":             {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
-		"golang.org/x/term":            {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
-		"github.com/google/go-cmp":     {tests: true, why: "it is for comparing in tests"},
-		"pgregory.net/rapid":           {tests: true, why: "it is for properties in tests"},
+		"github.com/spf13/cobra":   {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
+		"github.com/spf13/pflag":   {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
+		"go.yaml.in/yaml/v4":       {rooms: []string{"config"}, why: "only config reads settings"},
+		"mvdan.cc/sh/v3":           {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
+		"github.com/oklog/ulid/v2": {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
+		"golang.org/x/sys":         {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/term":        {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
+		"github.com/google/go-cmp": {tests: true, why: "it is for comparing in tests"},
+		"pgregory.net/rapid":       {tests: true, why: "it is for properties in tests"},
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
 		},

@@ -142,7 +142,7 @@ func newRoot(w *World) *cobra.Command {
 // commands are all but help.
 func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
-		newRun(w), newPlan(w), newCheck(w),
+		newRun(w), newWatch(w), newPlan(w), newCheck(w),
 		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newEnv(w), newBlame(w), newForget(w),
 		newRuns(w), newShow(w), newStats(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),

@@ -17,6 +17,7 @@ func printOverview(w io.Writer) error {
   phased check                 mistakes in the hooks, before they run
   phased run                   run the phases: pre-configure, configure,
                                post-configure, migration
+  phased watch --path FILE     run them when files change
   phased show                  the last run: what failed, with its output
   phased resume                go on where it failed; --dry-run says what would run
   phased show -2               the run before it

@@ -19,6 +19,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/redact"
+	"phased/internal/systemd"
 	"phased/internal/trust"
 )
 
@@ -49,8 +50,8 @@ func newRun(w *World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [LIFECYCLE]",
 		Short: "run the hooks of a lifecycle, phase by phase",
-		Long: `Runs the hooks of a lifecycle (refresh where none is named), one at a time, phase
-by phase. The first failure ends the run, unless the settings say otherwise, and
+		Long: `Runs the hooks of a lifecycle (refresh where none is named), phase by phase: one at
+a time, unless the settings let those with the same number run together. The first failure ends the run, unless the settings say otherwise, and
 starts the failure phase. The first SIGINT, SIGTERM or SIGHUP ends the hook that
 runs and starts the failure phase; the second kills.
 
@@ -85,6 +86,7 @@ type job struct {
 	again    string
 	stop     *stopper
 
+	manager *systemd.Socket       // who wants to be told how far it is; nil: nobody
 	early   sync.WaitGroup        // for what is made ready meanwhile:
 	contain *executor.Containment // of the hooks
 	cannot  error                 // why there is none
@@ -161,7 +163,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{w: w, o: o, settings: s, again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
+	j := &job{w: w, o: o, settings: s, manager: w.manager(), again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
 	j.early.Go(func() { j.contain, j.cannot = j.containHooks() }) // while the plan is made, and the lock is taken
 	if err := j.ready(ctx); err != nil {
 		j.uncontain()
@@ -238,7 +240,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	m := j.memory()
 	skip := j.skipOf(m)
 	j.usual = j.newBaselines(ctx, skip)
-	screen := newScreen(j, writer)
+	screen, manager := newScreen(j, writer), newNotifier(j, writer)
 	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: c.executor(j, ex), Lock: held.take, Before: both(held.environ, c.Before), After: c.After, Between: c.Settle,
@@ -255,6 +257,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		err = m.forgetReboots(run)
 	}
 	j.stop.restore()
+	manager.close()
 	screen.close()
 	err = errors.Join(err, j.forget(run))
 	j.prune(ctx)

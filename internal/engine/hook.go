@@ -185,11 +185,11 @@ func (r *run) exec(ctx context.Context, t turn, exit phased.Exit, locked bool) (
 	case !locked:
 		return phased.Result{Exit: exit}, false, nil
 	case t.err != nil:
-		return cannotRun(t.err), false, nil
+		return cannotRun(t.err), false, nil //nolint:nilerr // the hook has failed, and phased has not
 	}
 	h := t.hook
 	if err := r.out.before(&h); err != nil {
-		return cannotRun(err), false, nil //nolint:nilerr // the hook has failed, and phased has not
+		return cannotRun(err), false, nil
 	}
 	unwatch := r.watchSlow(ctx, h)
 	res, err = r.o.Executor.Exec(ctx, h)

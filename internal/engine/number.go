@@ -11,6 +11,7 @@ import (
 // hooks runs the hooks of the phase, number by number, and returns the first
 // failure among them, in run order.
 func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.Failure, err error) {
+	var turns []turn
 	for rest := p.Entries; len(rest) > 0; {
 		var number []phased.Entry
 		if number, rest = nextNumber(p, rest); len(number) == 0 {
@@ -20,8 +21,7 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 			r.reboot.cut = true
 			return first, nil
 		}
-		turns, err := r.turns(p, number)
-		if err != nil {
+		if turns, err = r.turns(turns[:0], p, number); err != nil {
 			return first, err
 		}
 		if len(turns) == 0 {
@@ -54,7 +54,8 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 }
 
 // nextNumber returns the entries that run together, which may be one, and those
-// behind them. Without entries that run, it returns none.
+// behind them; entries between that do not run count with them. Without entries
+// that run, it returns none.
 func nextNumber(p *phased.PlannedPhase, entries []phased.Entry) (number, rest []phased.Entry) {
 	for len(entries) > 0 && entries[0].Verdict != phased.VerdictRun {
 		entries = entries[1:]
@@ -64,17 +65,19 @@ func nextNumber(p *phased.PlannedPhase, entries []phased.Entry) (number, rest []
 	}
 	n := 1
 	if p.Parallel == phased.ParallelSameNumber {
-		for value := entries[0].NumberValue(); n < len(entries) && entries[n].Verdict == phased.VerdictRun && entries[n].NumberValue() == value; n++ {
+		for value := entries[0].NumberValue(); n < len(entries) && (entries[n].Verdict != phased.VerdictRun || entries[n].NumberValue() == value); n++ {
 		}
 	}
 	return entries[:n], entries[n:]
 }
 
 // turns decides, in run order and before any of them begins, which hooks of a
-// number run.
-func (r *run) turns(p *phased.PlannedPhase, number []phased.Entry) ([]turn, error) {
-	turns := make([]turn, 0, len(number))
+// number run, and adds these to turns.
+func (r *run) turns(turns []turn, p *phased.PlannedPhase, number []phased.Entry) ([]turn, error) {
 	for _, e := range number {
+		if e.Verdict != phased.VerdictRun {
+			continue
+		}
 		cannot := r.inputs(&e)
 		reason, message, err := r.skip(p.Name, e)
 		if err != nil {
@@ -98,7 +101,8 @@ func (r *run) turns(p *phased.PlannedPhase, number []phased.Entry) ([]turn, erro
 // phased itself cannot go on.
 func (r *run) number(ctx context.Context, p *phased.PlannedPhase, turns []turn) (*phased.Failure, error) {
 	if len(turns) == 1 {
-		return r.settle(ctx, p, turns, []ending{r.hook(ctx, turns[0], seat{})}, nil)
+		one := [1]ending{r.hook(ctx, turns[0], seat{})}
+		return r.settle(ctx, p, turns, one[:], nil)
 	}
 	nctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -134,7 +138,7 @@ func (t seat) take(ctx context.Context, first bool) bool {
 	case t.g == nil:
 		return ctx.Err() == nil
 	case t.g.schedule == nil:
-		return ctx.Err() == nil && !(first && t.g.over())
+		return ctx.Err() == nil && (!first || !t.g.over())
 	}
 	s := t.g.schedule
 	closed := s.wait(t.i)
@@ -194,7 +198,7 @@ func (g *together) ended(t turn, end ending) {
 	if g.schedule != nil {
 		g.schedule.close()
 	}
-	if s, ok := why.(*phased.SiblingFailed); ok && !s.Refused {
+	if s, ok := errors.AsType[*phased.SiblingFailed](why); ok && !s.Refused {
 		g.cancel(s)
 	}
 }

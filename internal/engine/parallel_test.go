@@ -103,7 +103,7 @@ func parallelPlan(jobs int, lines ...string) phased.Plan {
 	return p
 }
 
-func runBusy(t interface{ Error(...any) }, ctx context.Context, p phased.Plan, b *busy, o Options) (phased.Run, []phased.Event) {
+func runBusy(ctx context.Context, t interface{ Error(...any) }, p phased.Plan, b *busy, o Options) (phased.Run, []phased.Event) {
 	rec := &recorder{}
 	o.Executor, o.ID, o.Record = b, "01TEST", rec.record
 	run, err := Run(ctx, p, o)
@@ -163,14 +163,14 @@ func TestHooksOfANumberRunTogether(t *testing.T) {
 		synctest.Test(t, func(*testing.T) {
 			one := busy{works: b.works}
 			p.Jobs = 1
-			serial, _ = runBusy(rt, context.Background(), p, &one, Options{Jitter: func() float64 { return 0.5 }})
+			serial, _ = runBusy(context.Background(), rt, p, &one, Options{Jitter: func() float64 { return 0.5 }})
 			if one.most > 1 || len(one.wrong) > 0 {
 				rt.Errorf("with one job %d ran at once: %q", one.most, one.wrong)
 			}
 		})
 		synctest.Test(t, func(*testing.T) {
 			p.Jobs = jobs
-			together, _ = runBusy(rt, context.Background(), p, &b, Options{Jitter: func() float64 { return 0.5 }})
+			together, _ = runBusy(context.Background(), rt, p, &b, Options{Jitter: func() float64 { return 0.5 }})
 		})
 		if len(b.wrong) > 0 || b.most > jobs {
 			rt.Fatalf("%d at once with %d jobs; %s", b.most, jobs, strings.Join(b.wrong, "; "))
@@ -195,7 +195,7 @@ func TestSleepersOfOneNumber(t *testing.T) {
 				names = append(names, fmt.Sprintf("10-%02d", i))
 				b.works[names[i]] = work{sleep: time.Minute}
 			}
-			run, _ := runBusy(t, t.Context(), parallelPlan(c.jobs, "a: "+strings.Join(names, " ")), b, Options{})
+			run, _ := runBusy(t.Context(), t, parallelPlan(c.jobs, "a: "+strings.Join(names, " ")), b, Options{})
 			if run.Took != c.want || run.ExitCode != 0 {
 				t.Errorf("with %d jobs: took %v and ended with %d; want %v and 0", c.jobs, run.Took, run.ExitCode, c.want)
 			}
@@ -211,7 +211,7 @@ func TestALockKeepsNoJob(t *testing.T) {
 		e := p.Phases[0].Entries
 		e[0].Locks, e[1].Locks, e[3].Locks = []string{"x"}, []string{"x", "y"}, []string{"y"}
 		b := &busy{works: map[string]work{"1-a": {sleep: 10 * time.Second}, "1-b": {sleep: time.Second}, "1-c": {sleep: time.Second}, "1-d": {sleep: time.Second}, "1-e": {sleep: time.Second}}}
-		run, _ := runBusy(t, t.Context(), p, b, Options{})
+		run, _ := runBusy(t.Context(), t, p, b, Options{})
 		began := map[phased.Text]time.Duration{}
 		for _, h := range run.Phases[0].Hooks {
 			began[h.Hook] = h.Began.Sub(run.Began)
@@ -253,7 +253,7 @@ func TestSiblings(t *testing.T) {
 				if c.name == "stop" { // 1-d ends in the same moment as 1-c fails
 					w = map[string]work{"1-a": works["1-a"], "1-b": works["1-b"], "1-c": works["1-c"]}
 				}
-				run, _ := runBusy(t, t.Context(), p, &busy{works: w}, Options{})
+				run, _ := runBusy(t.Context(), t, p, &busy{works: w}, Options{})
 				var ends []string
 				failed := 0
 				for _, h := range run.Phases[0].Hooks {
@@ -280,7 +280,7 @@ func TestSiblings(t *testing.T) {
 // TestTheFirstInOrderIsTheFailure wants the exit status and the run not to depend
 // on which of several hooks fails first.
 func TestTheFirstInOrderIsTheFailure(t *testing.T) {
-	refused := func(_ context.Context, h phased.Hook) (phased.Result, error) {
+	refused := func(context.Context, phased.Hook) (phased.Result, error) {
 		return phased.Result{Exit: phased.Exit{Cause: phased.CauseTrust, Status: 77}}, nil
 	}
 	for i := range 6 {
@@ -288,7 +288,7 @@ func TestTheFirstInOrderIsTheFailure(t *testing.T) {
 			b := &busy{works: map[string]work{"1-a": {time.Hour, 0}, "1-b": {time.Duration(i) * time.Second, 1}, "1-c": {time.Duration(5-i) * time.Second, 2}}}
 			p := parallelPlan(3, "a: 1-a 1-b 1-c", "b: 2")
 			p.Phases[0].Entries[0].Timeout = phased.Duration(time.Minute)
-			run, _ := runBusy(t, t.Context(), p, b, Options{})
+			run, _ := runBusy(t.Context(), t, p, b, Options{})
 			if run.Failure == nil || run.Failure.Hook != "1-a" || run.ExitCode != 124 || run.Status != phased.StatusTimedOut {
 				t.Errorf("failure %+v, exit %d", run.Failure, run.ExitCode)
 			}
@@ -316,7 +316,7 @@ func TestStopEndsAllThatRun(t *testing.T) {
 		p := parallelPlan(2, "a: 1-a 1-b 1-c 1-d", "!error: e")
 		p.Phases[0].Entries[1].Retries, p.Phases[0].Entries[1].Backoff = 3, phased.Duration(time.Hour)
 		b := &busy{works: map[string]work{"1-a": {time.Hour, 0}, "1-b": {0, 7}, "1-c": {time.Hour, 0}}}
-		run, _ := runBusy(t, ctx, p, b, Options{})
+		run, _ := runBusy(ctx, t, p, b, Options{})
 		slices.Sort(b.began)
 		if got := strings.Join(b.began, " "); got != "1-a 1-b 1-c e" || run.Took != time.Minute || run.ExitCode != 143 {
 			t.Errorf("ran %q, took %v, exit %d", got, run.Took, run.ExitCode)
@@ -344,7 +344,7 @@ func TestRebootBesideOthers(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		b := &busy{works: map[string]work{"1-b": {time.Minute, 0}}}
-		run, _ := runBusy(t, t.Context(), parallelPlan(2, "a: 1-a 1-b 1-c 2-d"), b, o())
+		run, _ := runBusy(t.Context(), t, parallelPlan(2, "a: 1-a 1-b 1-c 2-d"), b, o())
 		if run.Waiting == nil || run.Waiting.Next != "a/2-d" || run.Took != time.Minute || len(b.began) != 3 {
 			t.Errorf("%s after %v, waits with %+v, ran %q", run.Status, run.Took, run.Waiting, b.began)
 		}
@@ -354,7 +354,7 @@ func TestRebootBesideOthers(t *testing.T) {
 		defer cancel(nil)
 		time.AfterFunc(time.Second, func() { cancel(&phased.StopRequest{Signal: syscall.SIGTERM}) })
 		b := &busy{works: map[string]work{"1-a": {time.Minute, 0}, "1-b": {time.Minute, 0}}}
-		run, _ := runBusy(t, ctx, parallelPlan(2, "a: 1-a 1-b 1-c 2-d"), b, o())
+		run, _ := runBusy(ctx, t, parallelPlan(2, "a: 1-a 1-b 1-c 2-d"), b, o())
 		if run.Waiting == nil || run.Waiting.Next != "a/1-b" || run.Failure != nil || run.ExitCode != 76 {
 			t.Errorf("%s, waits with %+v, failure %+v", run.Status, run.Waiting, run.Failure)
 		}
@@ -366,7 +366,7 @@ func TestRebootBesideOthers(t *testing.T) {
 func TestRecordFailsBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := &recorder{failFrom: 5} // the end of the first hook
-		b := &busy{works: map[string]work{"1-b": {time.Minute, 0}}}
+		b := &busy{works: map[string]work{"1-a": {time.Second, 0}, "1-b": {time.Minute, 0}}}
 		run, err := Run(t.Context(), parallelPlan(2, "a: 1-a 1-b 1-c 1-d"), Options{Executor: b, ID: "01X", Record: rec.record})
 		if !errors.Is(err, errDisk) || run.ExitCode != 74 || len(b.began) != 2 || len(b.running) != 0 {
 			t.Errorf("ran %q and ended with %d, %v", b.began, run.ExitCode, err)
@@ -378,9 +378,13 @@ func TestRecordFailsBesideOthers(t *testing.T) {
 func TestFoldIsInRunOrder(t *testing.T) {
 	p := parallelPlan(4, "a: 1-a 1-b 1-c").Phases[0]
 	events := []phased.Payload{
-		phased.RunStarted{}, phased.PhaseStarted{Phase: "a", Parallel: p.Parallel, Entries: p.Entries},
-		phased.HookStarted{Phase: "a", Hook: "1-c"}, phased.HookStarted{Phase: "a", Hook: "1-a"}, phased.HookFinished{Phase: "a", Hook: "1-a", Again: true},
-		phased.HookStarted{Phase: "a", Hook: "1-b"}, phased.HookStarted{Phase: "a", Hook: "1-a", Attempt: 2},
+		phased.RunStarted{},
+		phased.PhaseStarted{Phase: "a", Parallel: p.Parallel, Entries: p.Entries},
+		phased.HookStarted{Phase: "a", Hook: "1-c"},
+		phased.HookStarted{Phase: "a", Hook: "1-a"},
+		phased.HookFinished{Phase: "a", Hook: "1-a", Again: true},
+		phased.HookStarted{Phase: "a", Hook: "1-b"},
+		phased.HookStarted{Phase: "a", Hook: "1-a", Attempt: 2},
 	}
 	var r phased.Run
 	for i, d := range events {

@@ -128,21 +128,20 @@ func TestKillTogether(t *testing.T) {
 func killAll(t *testing.T, p *Process, all []attempt) {
 	sink, kill := &crowd{}, make(chan struct{})
 	s := native(sink)
-	s.Grace, s.Kill = patience, kill
+	s.Grace, s.Kill = 2*patience, kill
 	enter(t, p, s)
 	list := escapeTogether(t, p, all)
 	for _, e := range list {
 		e.cancel(&phased.StopRequest{Signal: syscall.SIGTERM})
 	}
+	for _, e := range list {
+		told := sink.of(e.hook.Name)
+		await(t, e.name+" to be told to end", func() bool { return !e.runs() || strings.Contains(told.String(), "[SIG") })
+	}
 	close(kill)
 	for _, e := range list {
+		await(t, "the end of "+e.name, func() bool { return !e.runs() })
 		e.nobody(t, e.ended(t), e.dir)
-		r := sink.of(e.hook.Name)
-		for i, sig := range r.signals {
-			if sig == "SIGKILL" && !strings.Contains(r.reasons[i], "at once") {
-				t.Errorf("%s was killed because of %q", e.name, r.reasons[i])
-			}
-		}
 	}
 	sink.check(t)
 }

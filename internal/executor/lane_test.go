@@ -79,16 +79,25 @@ func numberedTrue(t *testing.T, n int) []phased.Hook {
 // by those of others, also where both streams are one pipe that is often full, and
 // that none is lost.
 func TestTeeTogether(t *testing.T) {
-	const lines, long = 400, 1000
+	for _, limit := range []int64{0, 20000} { // what is read at one stroke lies in several pieces in phased
+		testTeeTogether(t, limit)
+	}
+}
+
+func testTeeTogether(t *testing.T, limit int64) {
+	const lines = 400
+	// The first fill the pages of a pipe, so that it is known for a full one; the
+	// others do not, and end nowhere where a read does.
+	long := [2]int{1023, 1000}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	sink := &crowd{}
-	p := &Process{Output: Tee, Stdout: w, Stderr: w, Limit: 20000, Group: true}
+	p := &Process{Output: Tee, Stdout: w, Stderr: w, Limit: limit, Group: true}
 	enterCrowd(t, p, sink, patience, nil)
-	hooks, _ := numbered(t, others+fmt.Sprintf("x=$(head -c %d /dev/zero | tr '\\0' $I); i=0; while [ $i -lt %d ]; do echo $x; echo $x >&2; i=$((i+1)); done", long, lines))
+	hooks, _ := numbered(t, others+fmt.Sprintf("for n in %d %d; do x=$(head -c $n /dev/zero | tr '\\0' $I); i=0; while [ $i -lt %d ]; do echo $x; echo $x >&2; i=$((i+1)); done; done", long[0], long[1], lines))
 	done, got := make(chan struct{}), map[string]int{}
 	go func() {
 		defer close(done)
@@ -103,12 +112,14 @@ func TestTeeTogether(t *testing.T) {
 	w.Close()
 	<-done
 	for i := range atOnce {
-		if n := got[strings.Repeat(fmt.Sprint(i), long)]; n != 2*lines {
-			t.Errorf("%d whole lines of hook %d, expected %d", n, i, 2*lines)
+		for _, n := range long {
+			if n := got[strings.Repeat(fmt.Sprint(i), n)]; n != 2*lines {
+				t.Errorf("limit %d: %d whole lines of hook %d, expected %d", limit, n, i, 2*lines)
+			}
 		}
 	}
-	if len(got) != atOnce {
-		t.Errorf("%d different lines, expected %d", len(got), atOnce)
+	if len(got) != 2*atOnce {
+		t.Errorf("limit %d: %d different lines, expected %d", limit, len(got), 2*atOnce)
 	}
 }
 
@@ -238,4 +249,30 @@ func TestSharedTogether(t *testing.T) {
 	if err := p.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestInheritedTogether proves that hooks which write to one file at once, and of
+// which some fail, are told where that is.
+func TestInheritedTogether(t *testing.T) {
+	f, sink := file(t, os.O_APPEND, ""), &crowd{}
+	p := &Process{Output: Inherited, Stdout: f, Stderr: f, Group: true}
+	enterCrowd(t, p, sink, long, nil)
+	hooks, _ := numbered(t, others+"echo $I; exit $((I % 2))")
+	var list []*running
+	for _, h := range hooks {
+		list = append(list, start(t, p, h))
+	}
+	for i, r := range list {
+		res := r.ended(t)
+		if res.Status != i%2 || len(res.Files) != 2 || string(res.Files[0].Path) != f.Name() || res.Files[0].Offset < 2 {
+			t.Errorf("%s: %+v", r.hook.Name, res)
+		}
+	}
+	if got := content(f.Name()); len(got) != 2*atOnce-1 {
+		t.Errorf("written: %q", got)
+	}
+	if err := p.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	sink.check(t)
 }

@@ -13,6 +13,10 @@ func Cleaned(p Payload, clean func(string) string) Payload {
 	case RunStarted:
 		p.Argv = c.texts(p.Argv)
 		p.Surroundings.Env = c.texts(p.Surroundings.Env)
+		p.Trigger = Text(clean(string(p.Trigger)))
+		if p.Caller != nil {
+			p.Caller = &Caller{p.Caller.Pid, Text(clean(string(p.Caller.Command)))}
+		}
 		return p
 	case RunFailed:
 		return RunFailed{*c.failure(&p.Failure)}

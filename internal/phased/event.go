@@ -108,6 +108,8 @@ type RunStarted struct {
 	UID          int          `json:"uid" doc:"user id that the run has"`
 	User         string       `json:"user,omitempty" doc:"user name of uid"`
 	SudoUser     string       `json:"sudo_user,omitempty" doc:"who called sudo"`
+	Trigger      Text         `json:"trigger,omitempty" doc:"what made it start: a watch with what had changed, or the systemd unit that was due"`
+	Caller       *Caller      `json:"caller,omitempty" doc:"process that started phased; where that is sh -c, the one that started it"`
 	Parent       string       `json:"parent,omitempty" doc:"run inside of which this run was started"`
 	Resumes      string       `json:"resumes,omitempty" doc:"run that this run continues"`
 	From         string       `json:"from,omitempty" doc:"run in whose saved variable space this run starts"`
@@ -117,6 +119,12 @@ type RunStarted struct {
 	Surroundings Surroundings `json:"surroundings" doc:"process state that every hook starts with"`
 	Phases       []string     `json:"phases" doc:"names of the planned phases, in order"`
 	Hooks        int          `json:"hooks" doc:"number of hooks that the plan runs, without the failure phase"`
+}
+
+// Caller is the process that started phased.
+type Caller struct {
+	Pid     int  `json:"pid" doc:"process id"`
+	Command Text `json:"command" doc:"the kernel's name of it, at most 15 bytes"`
 }
 
 // Descriptor says what an inherited descriptor was.

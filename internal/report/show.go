@@ -209,7 +209,14 @@ func (p *printer) facts(r phased.Run) {
 	if s.SudoUser != "" {
 		who += ", by sudo from " + Safe(s.SudoUser, false)
 	}
-	p.fact("by", fmt.Sprintf("%s on %s, process %d", Safe(who, false), Safe(s.Host, false), s.Pid))
+	who = fmt.Sprintf("%s on %s, process %d", Safe(who, false), Safe(s.Host, false), s.Pid)
+	if c := s.Caller; c != nil {
+		who += fmt.Sprintf(", called by %s (process %d)", Name(c.Command), c.Pid)
+	}
+	p.fact("by", who)
+	if s.Trigger != "" {
+		p.fact("trigger", Safe(oneLine(string(s.Trigger)), false))
+	}
 	if len(s.Argv) > 0 {
 		p.fact("command", commandLine(s.Argv))
 	}

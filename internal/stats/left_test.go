@@ -217,3 +217,36 @@ func fill(t *rapid.T, v reflect.Value) {
 		v.SetInt(rapid.OneOf(rapid.Int64(), rapid.Int64Range(-3, 3)).Draw(t, "int"))
 	}
 }
+
+// TestTimeLeftOfHooksTogether wants the longest of hooks that run together, or
+// what the jobs make of them; and what always runs to count after a failure.
+func TestTimeLeftOfHooksTogether(t *testing.T) {
+	p := planned("a: 1 2 3 4", "b: 10", "tidy: 1")
+	p.Phases[0].Parallel = phased.ParallelSameNumber
+	for i := range p.Phases[0].Entries {
+		p.Phases[0].Entries[i].Number = []string{"1", "01", "1.0", "2"}[i]
+	}
+	p.Phases[2].When = phased.WhenAlways
+	enter := phased.PhaseStarted{Phase: "a", Parallel: phased.ParallelSameNumber, Entries: p.Phases[0].Entries}
+	start := phased.HookStarted{Phase: "a", Hook: "3"}
+	bad := phased.HookFinished{Phase: "a", Hook: "3", Exit: phased.Exit{Cause: phased.CauseExit}, Again: true}
+	for _, c := range []struct {
+		name string
+		jobs int
+		run  phased.Run
+		want int // seconds
+	}{
+		{"one at a time", 1, going(), 21},
+		{"no jobs are given", 0, going(), 21},
+		{"two jobs", 2, going(), 3 + 4 + 10 + 1},
+		{"one of them runs", 8, going(enter, start), 3 + 4 + 10 + 1},
+		{"one is tried again", 8, going(enter, start, bad), 3 + 4 + 10 + 1},
+		{"after a failure", 8, going(enter, phased.RunFailed{Failure: phased.Failure{Phase: "a"}}, phased.PhaseFinished{Phase: "a", Status: phased.StatusFailed}), 1},
+	} {
+		p.Jobs = c.jobs
+		left, ok := known("a", "b", "tidy").Left(p, c.run, nil, time.Unix(1000, 0))
+		if want := time.Duration(c.want) * time.Second; left.Time != want || !ok {
+			t.Errorf("%s: %v, %v; want %v", c.name, left.Time, ok, want)
+		}
+	}
+}
