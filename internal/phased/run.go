@@ -1,6 +1,9 @@
 package phased
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is where a run, a phase or a hook stands.
 //
@@ -115,6 +118,8 @@ type HookRun struct {
 	// have them.
 	Changes  int           `json:"changes,omitempty"`
 	Warnings []HookWarning `json:"warnings,omitempty"`
+	// Notified are the names that it has notified.
+	Notified []string `json:"notified,omitempty"`
 }
 
 // Apply adds an event to the run. It is pure, idempotent by seq (an event that
@@ -207,6 +212,14 @@ func (r *Run) applySession(e Event) {
 			h.Warnings = append(h.Warnings, d)
 		} else if p != nil {
 			p.Warnings = append(p.Warnings, d)
+		}
+	case HookNotified:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			for _, name := range d.Names {
+				if !slices.Contains(h.Notified, name) {
+					h.Notified = append(h.Notified, name)
+				}
+			}
 		}
 	case SpaceChanged:
 		if d.Phase == "" {
