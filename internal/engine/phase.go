@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"phased/internal/phased"
@@ -137,7 +136,7 @@ func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.F
 		if f != nil {
 			first = orFailure(first, *f)
 		}
-		if err != nil {
+		if err = errors.Join(err, r.between()); err != nil {
 			return first, err
 		}
 		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure {
@@ -167,100 +166,6 @@ func (r *run) recordFailure(phase string) *phased.Failure {
 		return nil
 	}
 	return &phased.Failure{Phase: phase, Exit: internal(fmt.Errorf("cannot record the run: %w", r.unrecorded()))}
-}
-
-// turn is what is known of a hook when its turn comes.
-type turn struct {
-	why string // why it runs, where that is not matter of course
-	err error  // why it cannot
-}
-
-// inputs adds to an entry the files that it depends on, as they are now.
-func (r *run) inputs(e *phased.Entry) error {
-	if len(e.Inputs) == 0 || r.o.Inputs == nil {
-		return nil
-	}
-	var err error
-	e.InputFiles, err = r.o.Inputs(*e)
-	return err
-}
-
-// exec lets the executor run the hook, unless it cannot be run.
-func (r *run) exec(ctx context.Context, h phased.Hook, cannot error) (phased.Result, error) {
-	if cannot != nil {
-		return phased.Result{Exit: phased.Exit{Cause: phased.CauseCannotRun, Status: 126, Message: cannot.Error()}}, nil //nolint:nilerr // the hook has failed, and phased has not
-	}
-	res, err := r.o.Executor.Exec(ctx, h)
-	if err != nil {
-		res.Exit = internal(err)
-	}
-	return res, err
-}
-
-// hookOf is the hook that an entry is.
-func (r *run) hookOf(p phased.PlannedPhase, e phased.Entry, why string) phased.Hook {
-	h := phased.Hook{Phase: p.Name, Name: e.Name, Path: e.Path, Args: e.Args, Plugin: e.Plugin, Timeout: e.Timeout, Leak: e.LeakPolicy(), Inputs: e.InputFiles, Why: why, Locks: e.Locks, Attempt: 1}
-	if p.Calls != "" {
-		h.Run = r.o.NewID()
-	}
-	switch h.Timeout {
-	case 0:
-		h.Timeout = p.HookTimeout
-	case phased.NoLimit:
-		h.Timeout = 0
-	}
-	if r.o.HookEnv != nil {
-		h.Env = r.o.HookEnv(p.Name, e.Name)
-	}
-	if p.Failure {
-		h.Env = slices.Concat(h.Env, r.failureEnv)
-	}
-	return h
-}
-
-// hook runs one hook and returns its failure, if any.
-func (r *run) hook(ctx context.Context, p phased.PlannedPhase, e phased.Entry, t turn) (*phased.Failure, error) {
-	h := r.hookOf(p, e, t.why)
-	hctx, cancel := limit(ctx, "hook", string(h.Name), h.Timeout)
-	defer cancel()
-	began := time.Now()
-	r.started = false
-	res, err := r.exec(hctx, h, t.err)
-	if res.Skipped != "" && err == nil {
-		r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: phased.SkippedNotReadable, Message: res.Skipped})
-		return nil, nil
-	}
-	if !r.started { // it could not be run: it is on record all the same
-		r.Started(h, phased.Process{})
-	}
-	down := err == nil && r.asks(p, e, &res)
-	if res.OK() && err == nil && e.Limited() && r.o.Remember != nil {
-		if err = r.o.Remember(p.Name, e); err != nil {
-			err = fmt.Errorf("%s has ended well, and that cannot be remembered: %w", e.Name, err)
-			res.Exit = internal(err)
-		}
-	}
-	ignored := p.OnFailure == phased.Shell && res.Cause == phased.CauseExit && !res.Ended
-	r.emit(phased.HookFinished{
-		Phase: p.Name, Hook: e.Name, Exit: res.Exit, Took: time.Since(began), Usage: res.Usage,
-		Out: res.Out, Err: res.Err, Files: res.Files, Left: res.Left,
-		LeftBehind: res.LeftBehind, LeftMore: res.LeftMore, Leak: res.Leak,
-		Ended: res.Ended, Ignored: ignored, Trace: res.Trace,
-	})
-	r.over = r.over || res.Ended
-	if !p.Failure {
-		r.ran++
-	}
-	if res.OK() || down {
-		return nil, nil
-	}
-	if !p.Failure {
-		r.failed++
-	}
-	if ignored {
-		return nil, err
-	}
-	return &phased.Failure{Phase: p.Name, Hook: e.Name, Path: e.Path, Exit: res.Exit, Trace: res.Trace}, err
 }
 
 // leave ends the phase at the executor, which may have the last word on a phase

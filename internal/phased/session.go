@@ -75,6 +75,7 @@ const (
 	WarnLookAlike  WarningCode = "look-alike"  // looks like a hook and is none: .sh~, .SH
 	WarnLocal      WarningCode = "local"       // declared a variable that is local to the point
 	WarnIgnored    WarningCode = "ignored"     // commands failed, and nobody minded
+	WarnLock       WarningCode = "lock"        // waits for a lock that somebody holds
 )
 
 // SpaceChanged tells what changed in the variable space. Without a hook, it is
