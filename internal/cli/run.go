@@ -218,7 +218,10 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := lock.SetRun(j.id); err != nil {
 		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
-	start := j.start()
+	start, m := j.start(), j.memory()
+	if err := j.pickUp(m, lock); err != nil {
+		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
+	}
 	j.early.Wait()
 	if j.cannot != nil {
 		return phased.Run{}, errors.Join(&failure{exitInternal, j.cannot}, writer.Close(), lock.Unlock())
@@ -228,15 +231,18 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen, m := newScreen(j, writer), j.memory()
+	screen := newScreen(j, writer)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
-		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv(m), FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, After: j.afterHook(m), NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	j.contain.Close() // now: a reader that does not read holds up what follows
+	if e := m.settle(j.plan, run); e != nil {
+		j.w.talk("cannot remove notifications that were served: %v", e) // who served them knows
+	}
 	err = errors.Join(err, writer.Close(), lock.Unlock())
 	if err == nil {
 		err = m.forgetReboots(run)
@@ -272,13 +278,17 @@ func (j *job) executor(contain *executor.Containment) (engine.Executor, error) {
 }
 
 // hookEnv is what every hook is told of the run.
-func (j *job) hookEnv(phase string, hook phased.Text) []phased.Text {
-	return []phased.Text{
-		phased.Text("PHASED_RUN_ID=" + j.id),
-		phased.Text("PHASED_LIFECYCLE=" + j.plan.Lifecycle),
-		phased.Text("PHASED_PHASE=" + phase),
-		"PHASED_HOOK=" + hook,
-		phased.Text("PHASED_STATE_DIR=" + j.store.Dir()),
+func (j *job) hookEnv(m memory) func(phase string, hook phased.Text) []phased.Text {
+	return func(phase string, hook phased.Text) []phased.Text {
+		return []phased.Text{
+			phased.Text("PHASED_RUN_ID=" + j.id),
+			phased.Text("PHASED_LIFECYCLE=" + j.plan.Lifecycle),
+			"PHASED_BASE=" + j.plan.Base,
+			phased.Text("PHASED_PHASE=" + phase),
+			"PHASED_HOOK=" + hook,
+			phased.Text("PHASED_STATE_DIR=" + j.store.Dir()),
+			phased.Text("PHASED_NOTIFY=" + m.notesPath(phase, hook)),
+		}
 	}
 }
 

@@ -137,3 +137,16 @@ func orList(all []string) string {
 	}
 	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
 }
+
+// Awaited returns the names of notifications that hooks of the phases wait for.
+func Awaited(phases []phased.PlannedPhase) []string {
+	var all []string
+	for _, ph := range phases {
+		for _, e := range ph.Hooks() {
+			names, _ := WaitsFor(e)
+			all = append(all, names...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
