@@ -14,7 +14,7 @@ func ExitText(e phased.Exit) string {
 	case phased.CauseOK:
 		return "ok"
 	case phased.CauseExit:
-		return fmt.Sprintf("exit status %d", e.Status)
+		return withMessage(fmt.Sprintf("exit status %d", e.Status), e.Message)
 	case phased.CauseSignal:
 		return "killed by " + phased.SignalName(syscall.Signal(e.Signal))
 	case phased.CauseCannotRun:
