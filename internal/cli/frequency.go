@@ -81,6 +81,10 @@ func (m memory) remember(phase string, e phased.Entry) error {
 // it was notified since, then what waits and what has run often enough.
 func (j *job) skipOf(m memory) plan.Skip {
 	return func(phase string, e phased.Entry) (string, string, error) {
+		if len(e.Secrets) > 0 { // also of one that is new since the plan
+			j.files.Add(e.Secrets...)
+			m.turns.hides(m.hook(phase, e), e.Secrets)
+		}
 		why := ""
 		if j.skip != nil {
 			reason, message, err := j.skip(phase, e)

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -20,7 +21,8 @@ import (
 type turns struct {
 	mu      sync.Mutex
 	pending map[state.Hook]phased.Served // what was pending when a hook started
-	unheard map[string]bool              // names of which it was told that nobody waits for them
+	told    map[string]bool              // what was told already
+	secrets map[state.Hook][]phased.Text // files of hooks that have any
 }
 
 func (t *turns) starts(s phased.Served) {
@@ -45,18 +47,34 @@ func (t *turns) started(h state.Hook) (phased.Served, bool) {
 	return s, found
 }
 
-// first reports whether a name was not told of before.
-func (t *turns) first(name string) bool {
+// first reports whether something was not told before.
+func (t *turns) first(what string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.unheard[name] {
+	if t.told[what] {
 		return false
 	}
-	if t.unheard == nil {
-		t.unheard = map[string]bool{}
+	if t.told == nil {
+		t.told = map[string]bool{}
 	}
-	t.unheard[name] = true
+	t.told[what] = true
 	return true
+}
+
+// hides notes which files of a hook are secret.
+func (t *turns) hides(h state.Hook, files []phased.Text) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.secrets == nil {
+		t.secrets = map[state.Hook][]phased.Text{}
+	}
+	t.secrets[h] = files
+}
+
+func (t *turns) secretsOf(h state.Hook) []phased.Text {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.secrets[h]
 }
 
 func (m memory) scope() state.Scope { return state.Scope{Base: m.base, Lifecycle: m.lifecycle} }
@@ -102,9 +120,30 @@ func (m memory) notesPath(phase string, hook phased.Text) string {
 	return m.store.NotesPath(m.run, m.scope().Hook(phase, hook))
 }
 
-// afterHook takes what hooks leave.
+// beforeHook lets a hook be run whose secret files can be kept out of the record.
+func (j *job) beforeHook(m memory) func(*phased.Hook) error {
+	return func(h *phased.Hook) error {
+		for _, s := range m.turns.secretsOf(m.scope().Hook(h.Phase, h.Name)) {
+			if err := j.files.Check(s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w; what it holds could not be kept out of the record", err)
+			}
+		}
+		return nil
+	}
+}
+
+// afterHook takes what a hook has left. A secret file that is still not there may
+// have another name than its header says: that is told.
 func (j *job) afterHook(m memory) func(phased.Hook, *phased.Result) ([]phased.Payload, error) {
-	return func(h phased.Hook, res *phased.Result) ([]phased.Payload, error) { return m.ended(j.plan, h, res) }
+	return func(h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
+		found, err := m.ended(j.plan, h, res)
+		for _, s := range m.turns.secretsOf(m.scope().Hook(h.Phase, h.Name)) {
+			if cannot := j.files.Check(s); cannot != nil && m.turns.first("secret "+string(s)) {
+				found = append(found, phased.RunWarning{Message: fmt.Sprintf("%s/%s: %v: nothing of it is hidden", h.Phase, h.Name, cannot)})
+			}
+		}
+		return found, err
+	}
 }
 
 // pickUp looks after what runs that died have left said, where this run alone runs
@@ -158,7 +197,7 @@ func (m memory) ended(p phased.Plan, h phased.Hook, res *phased.Result) ([]phase
 // failed makes a hook that ended well one that has failed.
 func failed(res *phased.Result, why string) {
 	if res.OK() {
-		res.Exit = phased.Exit{Cause: phased.CauseExit, Status: exitHook, Message: why}
+		res.Exit = phased.Exit{Cause: phased.CauseNotify, Status: exitHook, Message: why}
 	}
 }
 
@@ -191,7 +230,7 @@ func (m memory) tellNotified(p phased.Plan, h phased.Hook, names []string) []pha
 	}
 	events := []phased.Payload{phased.HookNotified{Phase: h.Phase, Hook: h.Name, Names: names}}
 	for _, name := range names {
-		if text := unheard(p, name); text != "" && m.turns.first(name) {
+		if text := unheard(p, name); text != "" && m.turns.first("notified "+name) {
 			events = append(events, phased.RunWarning{Message: fmt.Sprintf("%s/%s has notified %s, and %s", h.Phase, h.Name, name, text)})
 		}
 	}

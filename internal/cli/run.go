@@ -78,6 +78,7 @@ type job struct {
 	settings *config.Settings
 	plan     phased.Plan
 	secrets  *redact.Set
+	files    *config.SecretFiles // that hooks name
 	store    *journal.Store
 	id       string
 	base     string
@@ -179,6 +180,9 @@ func (j *job) ready(ctx context.Context) (err error) {
 	if j.secrets, err = secretSet(s, j.plan); err != nil {
 		return err
 	}
+	if j.files, err = hookSecrets(j.secrets, j.plan); err != nil {
+		return err
+	}
 	if j.guard, err = o.places.guard(s, j.plan); err != nil {
 		return err
 	}
@@ -237,7 +241,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv(m), FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, After: j.afterHook(m), NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, Before: j.beforeHook(m), After: j.afterHook(m), NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	j.contain.Close() // now: a reader that does not read holds up what follows
 	if e := m.settle(j.plan, run); e != nil {

@@ -14,12 +14,12 @@ func ExitText(e phased.Exit) string {
 	case phased.CauseOK:
 		return "ok"
 	case phased.CauseExit:
-		return withMessage(fmt.Sprintf("exit status %d", e.Status), e.Message)
+		return fmt.Sprintf("exit status %d", e.Status)
 	case phased.CauseSignal:
 		return "killed by " + phased.SignalName(syscall.Signal(e.Signal))
 	case phased.CauseCannotRun:
 		return withMessage("cannot be run", e.Message)
-	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
+	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseNotify, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
 		if e.Message != "" {
 			return Safe(strings.ReplaceAll(e.Message, "\n", "; "), false)
 		}
