@@ -166,4 +166,3 @@ func completeNames(w *World, o *tellFlags) cobra.CompletionFunc {
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }
-

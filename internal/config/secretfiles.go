@@ -103,4 +103,3 @@ func versionOf(path string) fileVersion {
 	since := time.Since(time.Unix(st.Ctim.Unix()))
 	return fileVersion{dev: st.Dev, ino: st.Ino, size: st.Size, mtime: st.Mtim, ctime: st.Ctim, fresh: since < tick}
 }
-

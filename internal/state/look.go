@@ -3,8 +3,7 @@ package state
 import (
 	"fmt"
 	"slices"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"phased/internal/phased"
 )
@@ -47,7 +46,7 @@ func (s Store) Looked(h Hook, key string, seen []phased.Look) error {
 	if err := s.ready(looks); err != nil {
 		return err
 	}
-	unlock, err := s.flock(looks, unix.LOCK_EX)
+	unlock, err := s.flock(looks, syscall.LOCK_EX)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"phased/internal/phased"
 	"phased/internal/trust"
@@ -33,7 +32,9 @@ func (s Scope) key() string {
 }
 
 // Hook returns a hook of the scope.
-func (s Scope) Hook(phase string, name phased.Text) Hook { return Hook{s.Base, s.Lifecycle, phase, name} }
+func (s Scope) Hook(phase string, name phased.Text) Hook {
+	return Hook{s.Base, s.Lifecycle, phase, name}
+}
 
 func scopeOf(n phased.Notification) Scope { return Scope{n.Base, n.Lifecycle} }
 
@@ -75,7 +76,7 @@ func (s Store) Notify(n phased.Notification) error {
 	if err := s.ready(notifications); err != nil {
 		return err
 	}
-	unlock, err := s.flock(notifications, unix.LOCK_SH)
+	unlock, err := s.flock(notifications, syscall.LOCK_SH)
 	if err != nil {
 		return err
 	}
@@ -142,9 +143,9 @@ func (s Store) Drop(all []phased.Notification) (done bool, err error) {
 	if len(all) == 0 {
 		return true, nil
 	}
-	unlock, err := s.flock(notifications, unix.LOCK_EX|unix.LOCK_NB)
+	unlock, err := s.flock(notifications, syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
-	case errors.Is(err, unix.EWOULDBLOCK):
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		return false, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
@@ -237,8 +238,8 @@ func (s Store) flock(dir string, how int) (unlock func() error, err error) {
 		return nil, err
 	}
 	for {
-		err = unix.Flock(int(d.Fd()), how)
-		if !errors.Is(err, unix.EINTR) {
+		err = syscall.Flock(int(d.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
 	}

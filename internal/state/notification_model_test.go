@@ -31,8 +31,8 @@ type played struct {
 	said, maybe map[string]int // by name: when it was last said for certain, and when perhaps
 	lines       map[phased.Text][]string
 	dropped     map[phased.Text]bool // by hook: its notes were taken for good
-	last        map[phased.Text]int // by handler: when the run began that it has served last, for certain
-	perhaps     map[phased.Text]int // the same, where it died in between
+	last        map[phased.Text]int  // by handler: when the run began that it has served last, for certain
+	perhaps     map[phased.Text]int  // the same, where it died in between
 	runs        int
 }
 
@@ -292,4 +292,3 @@ func TestStoriesOfNotifications(t *testing.T) {
 		t.Error("nothing was played")
 	}
 }
-
