@@ -48,7 +48,7 @@ func TestHandlersPage(t *testing.T) {
 		if out, err := h.runNotify().CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if log, _ := os.ReadFile(filepath.Join(h.dir, "log")); string(log) != want { //nolint:errcheck // none: nothing was restarted
+		if log, _ := os.ReadFile(filepath.Join(h.dir, "log")); string(log) != want {
 			t.Errorf("restarted: %q, want %q", log, want)
 		}
 	}

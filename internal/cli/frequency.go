@@ -25,11 +25,16 @@ type memory struct {
 	lifecycle string
 	run       string
 	boot      string
-	turns     *turns // nil: nothing is run
+	turns     *turns          // nil: nothing is run
+	sourced   map[string]bool // by name: the phases whose hooks are sourced
 }
 
 func (j *job) memory() memory {
-	return memory{state.New(j.store.Dir()), j.plan.Base, j.plan.Lifecycle, j.id, j.w.bootID(), &turns{}}
+	m := memory{store: state.New(j.store.Dir()), base: j.plan.Base, lifecycle: j.plan.Lifecycle, run: j.id, boot: j.w.bootID(), turns: &turns{}, sourced: map[string]bool{}}
+	for _, ph := range j.plan.Phases {
+		m.sourced[ph.Name] = ph.Executor == phased.ExecutorSession
+	}
+	return m
 }
 
 func (m memory) hook(phase string, e phased.Entry) state.Hook {

@@ -115,8 +115,13 @@ func (m memory) serve(phase string, e phased.Entry) error {
 	return m.store.Serve(what)
 }
 
-// notesPath is the value of PHASED_NOTIFY for a hook.
+// notesPath is the value of PHASED_NOTIFY for a hook. Those of a phase that are
+// sourced have one together: they run one at a time, and a shell that is told
+// something else before each of them takes longer.
 func (m memory) notesPath(phase string, hook phased.Text) string {
+	if m.sourced[phase] {
+		hook = ""
+	}
 	return m.store.NotesPath(m.run, m.scope().Hook(phase, hook))
 }
 

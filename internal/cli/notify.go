@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"phased/internal/config"
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/plan"
@@ -62,10 +63,20 @@ func (o *tellFlags) teller(ctx context.Context, w *World, verb string) (teller, 
 	return t, nil
 }
 
+// plan makes the plan of the lifecycle that is named.
+func (o *tellFlags) plan(ctx context.Context, w *World) (*config.Settings, phased.Plan, error) {
+	s, err := o.places.settings(w)
+	if err != nil {
+		return nil, phased.Plan{}, err
+	}
+	flags := planFlags{base: o.base, faulty: true}
+	p, err := flags.planBy(ctx, w, s, nil, o.lifecycle)
+	return s, p, err
+}
+
 // hand is somebody who types: the lifecycle is as phased run would have it.
 func (o *tellFlags) hand(ctx context.Context, w *World) (teller, error) {
-	flags := planFlags{base: o.base, faulty: true}
-	s, p, err := flags.makePlan(ctx, w, &o.places, nil, o.lifecycle)
+	s, p, err := o.plan(ctx, w)
 	if err != nil {
 		return teller{}, err
 	}
@@ -148,12 +159,11 @@ func checkNames(verb string, names []string) error {
 // completeNames completes what hooks of the lifecycle wait for.
 func completeNames(w *World, o *tellFlags) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		flags := planFlags{base: o.base, faulty: true}
 		ctx := cmd.Context()
 		if ctx == nil {
 			ctx = context.Background()
 		}
-		_, p, err := flags.makePlan(ctx, w, &o.places, nil, o.lifecycle)
+		_, p, err := o.plan(ctx, w)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
