@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,8 +16,11 @@ import (
 // TestUnits lets systemd's own parser read the units: unknown keys, values that
 // mean nothing and orders that contradict each other.
 func TestUnits(t *testing.T) {
-	units, err := filepath.Glob("packaging/systemd/*.service")
-	if err != nil || len(units) < 2 {
+	units, err := filepath.Glob("packaging/systemd/*.*")
+	units = slices.DeleteFunc(units, func(u string) bool {
+		return slices.Contains([]string{".sysusers", ".tmpfiles"}, filepath.Ext(u))
+	})
+	if err != nil || len(units) < 6 {
 		t.Fatalf("units %q, %v", units, err)
 	}
 	self, err := os.Executable()
@@ -28,12 +32,19 @@ func TestUnits(t *testing.T) {
 	for _, unit := range units {
 		const runner = "ExecStart=/usr/bin/phased "
 		text := readPage(t, unit)
-		if !strings.Contains(text, "\n"+runner) {
+		if filepath.Ext(unit) == ".service" && !strings.Contains(text, "\n"+runner) {
 			t.Errorf("%s does not start phased by its path", unit)
 		}
 		// What ExecStart names must be there to be verified.
 		copied := filepath.Join(dir, filepath.Base(unit))
 		write(t, copied, strings.ReplaceAll(text, runner, "ExecStart="+self+" "))
+		// A template is verified as one of its units.
+		if template := strings.Replace(copied, "@.", "@nightly.", 1); template != copied {
+			if err := os.Symlink(filepath.Base(copied), template); err != nil {
+				t.Fatal(err)
+			}
+			copied = template
+		}
 		args = append(args, copied)
 	}
 	if out, err := exec.Command("systemd-analyze", args...).CombinedOutput(); err != nil || len(out) > 0 {
@@ -91,6 +102,7 @@ func TestDirectoriesOfThePackage(t *testing.T) {
 	want := map[string]string{
 		"/run/phased":             "root:root 0755",
 		"/run/phased/gates":       "root:phased 0750",
+		"/run/phased/trigger":     "root:root 0644",
 		"/var/lib/phased":         "root:phased 0750",
 		"/var/lib/phased/inbox":   "root:phased 1770",
 		"/var/lib/phased/private": "root:root 0700",

@@ -95,13 +95,15 @@ func setup(e *testscript.Env) error {
 }
 
 // condition knows [root]: the test runs as root; [mount]: it may make a mount
-// namespace.
+// namespace; [userns]: it may make a user namespace, and limit inotify in it.
 func condition(cond string) (bool, error) {
 	switch cond {
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "mount":
 		return exec.Command("unshare", "-m", "true").Run() == nil, nil
+	case "userns":
+		return exec.Command("unshare", "-Ur", "sh", "-c", "echo 100 >/proc/sys/user/max_inotify_watches").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", cond)
 }
@@ -334,6 +336,7 @@ func normal(text string) string {
 		{`\b[0-9a-f]{64}\b`, "DIGEST"},
 		{`process \d+`, "process PID"},
 		{`notes\.d/[0-9a-f]{16}\.(\w+)\.[0-9a-f]{32}`, "notes.d/SCOPE.$1.HOOK"},
+		{`, called by \S+ \(process PID\)`, ""}, // it is whoever runs the tests
 		{`\b(HOME|USER|LOGNAME)(=|: )\S+`, "$1${2}WHO"},
 		{` +\d+\.\d{3}s +\d+ %( +cpu \d+\.\d{3}s)?( +mem [\d.]+ \w+)?( +io [\d.]+ \w+)?`, " TOOK"},
 		{` +\d+\.\d{3}s\b`, " TOOK"},

@@ -155,9 +155,9 @@ func (w *World) verb() string {
 // commands are all but help.
 func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
-		newRun(w), newPlan(w), newCheck(w),
+		newRun(w), newWatch(w), newPlan(w), newCheck(w),
 		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newNotify(w), newChanged(w), newEnv(w), newBlame(w), newForget(w),
-		newRuns(w), newShow(w), newLogs(w), newStop(w), newPrune(w),
+		newRuns(w), newShow(w), newStats(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),
 		newCompletion(w), newVersion(w),

@@ -17,12 +17,14 @@ func printOverview(w io.Writer) error {
   phased check                 mistakes in the hooks, before they run
   phased run                   run the phases: pre-configure, configure,
                                post-configure, migration
+  phased watch --path FILE     run them when files change
   phased show                  the last run: what failed, with its output
   phased resume                go on where it failed; --dry-run says what would run
   phased show -2               the run before it
   phased logs last 20-render   the output of one hook
   phased logs -f               watch the run that goes on
   phased runs                  the history
+  phased stats                 the slowest and flakiest hooks, and time limits
   phased stop                  end the run that goes on
 
 Of hooks that are sourced into one bash, as those of DevStack's extras.d:

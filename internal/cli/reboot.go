@@ -115,8 +115,8 @@ func mayAsk(ctx context.Context, store *journal.Store, id string, req phased.Reb
 			return invalid("reboot-needed: the run %s was started inside of run %s; let a hook of that ask", id, r.Start.Parent)
 		case running && r.Session != nil && h.Pid == r.Session.Pid:
 			return invalid("reboot-needed: the hook %s is sourced; only hooks that are executed can ask for a reboot", req.Hook)
-		case running && inFailurePhase(r, req.Phase):
-			return invalid("reboot-needed: the run has failed, and its failure phase cannot ask for a reboot")
+		case running && atEnd(r, req.Phase) != "":
+			return invalid("reboot-needed: %s cannot ask for a reboot, which nobody would wait for", atEnd(r, req.Phase))
 		case running:
 			return nil
 		case h != nil || time.Since(began) > patience:
@@ -126,13 +126,18 @@ func mayAsk(ctx context.Context, store *journal.Store, id string, req phased.Reb
 	}
 }
 
-func inFailurePhase(r phased.Run, phase string) bool {
+// atEnd says which phase it is that runs after all others; "": it is none.
+func atEnd(r phased.Run, phase string) string {
 	for _, ph := range r.Phases {
-		if ph.Phase == phase && ph.Failure {
-			return true
+		switch {
+		case ph.Phase != phase:
+		case ph.Failure:
+			return "the failure phase"
+		case ph.When == phased.WhenAlways:
+			return "a phase that always runs"
 		}
 	}
-	return false
+	return ""
 }
 
 // rebooted tells the journal which dead runs wait for the reboot that has been.

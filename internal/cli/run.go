@@ -18,6 +18,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/redact"
+	"phased/internal/systemd"
 	"phased/internal/trust"
 )
 
@@ -48,8 +49,8 @@ func newRun(w *World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [LIFECYCLE]",
 		Short: "run the hooks of a lifecycle, phase by phase",
-		Long: `Runs the hooks of a lifecycle (refresh where none is named), one at a time, phase
-by phase. The first failure ends the run, unless the settings say otherwise, and
+		Long: `Runs the hooks of a lifecycle (refresh where none is named), phase by phase: one at
+a time, unless the settings let those with the same number run together. The first failure ends the run, unless the settings say otherwise, and
 starts the failure phase. The first SIGINT, SIGTERM or SIGHUP ends the hook that
 runs and starts the failure phase; the second kills.
 
@@ -85,6 +86,7 @@ type job struct {
 	again    string
 	stop     *stopper
 
+	manager *systemd.Socket       // who wants to be told how far it is; nil: nobody
 	early   sync.WaitGroup        // for what is made ready meanwhile:
 	contain *executor.Containment // of the hooks
 	cannot  error                 // why there is none
@@ -96,6 +98,7 @@ type job struct {
 	recheck     func(context.Context) error // once it holds the lock; nil: nothing
 	reboots     int                         // that the runs which this one continues have ended for
 	skip        plan.Skip
+	usual       *baselines
 }
 
 // runRun is `phased run`: plan, lock, look for what died before, run, tidy up.
@@ -159,7 +162,7 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{w: w, o: o, settings: s, again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
+	j := &job{w: w, o: o, settings: s, manager: w.manager(), again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
 	j.early.Go(func() { j.contain, j.cannot = j.containHooks() }) // while the plan is made, and the lock is taken
 	if err := j.ready(ctx); err != nil {
 		j.uncontain()
@@ -235,14 +238,17 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	screen := newScreen(j, writer)
+	j.usual = j.newBaselines(ctx, j.skipOf(m.looking()))
+	screen, manager := newScreen(j, writer), newNotifier(j, writer)
+	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: ex, Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
+		Executor: ex, Lock: held.take, Before: j.beforeHook(m, held.environ), Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv(m), FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: j.skipOf(m), Inputs: plan.Inputs, Remember: m.remember, Before: j.beforeHook(m), After: j.afterHook(m), NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: j.skipOf(m), Usual: j.usual.usual, Inputs: plan.Inputs, Remember: m.remember, After: j.afterHook(m), NewID: func() string { return journal.NewID(time.Now()) },
 	})
+	j.usual.close()
 	j.contain.Close() // now: a reader that does not read holds up what follows
 	if e := m.settle(j.plan, run); e != nil {
 		j.w.talk("cannot remove notifications that were served: %v", e) // who served them knows
@@ -252,6 +258,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 		err = m.forgetReboots(run)
 	}
 	j.stop.restore()
+	manager.close()
 	screen.close()
 	if j.plan.Session != nil {
 		err = errors.Join(err, forgetSpace(j.store, j.settings, j.plan, run))

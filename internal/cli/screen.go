@@ -25,9 +25,12 @@ func (j *job) newView() view {
 	}
 	s := j.w.style(j.o.plain, j.again)
 	if !s.Terminal {
-		return report.NewPlain(j.w.Stdout, j.w.Stderr, s)
+		p := report.NewPlain(j.w.Stdout, j.w.Stderr, s)
+		p.Left = j.usual.left(j.plan)
+		return p
 	}
 	l := report.NewLive(j.w.Stdout, j.w.Stderr, s)
+	l.Left = j.usual.left(j.plan)
 	l.Signs = isTerminal(j.w.Stderr) && j.w.smart()
 	return l
 }

@@ -142,6 +142,12 @@ func (j *session) execute(ctx context.Context, stop *stopper, lock *journal.Lock
 		Record: func(...phased.Event) error { return nil }, RecordOptional: true, Compare: plan.Compare, Kill: stop.kill, ID: j.id,
 		Start: j.start(), Clean: cleaned(j.secrets), Skip: j.skip, NewID: func() string { return journal.NewID(time.Now()) }, SessionExit: true,
 	}
+	stateDir := ""
+	if j.store != nil {
+		stateDir = j.store.Dir()
+	}
+	held := newHookLocks(j.w, stateDir, j.id, j.plan.Surroundings.Env)
+	o.Lock, o.Before = held.take, held.environ
 	closeRecord := func() error { return nil }
 	private := ""
 	if j.store != nil {

@@ -196,6 +196,9 @@ func (s *job) start() phased.RunStarted {
 	if st, err := proc.Read(f.Pid); err == nil {
 		f.PidStart = st.Start
 	}
+	if st, err := proc.Caller(os.Getppid()); err == nil {
+		f.Caller = &phased.Caller{Pid: st.Pid, Command: phased.Text(st.Command)}
+	}
 	if u, err := user.LookupId(strconv.Itoa(f.UID)); err == nil {
 		f.User = u.Username
 	}

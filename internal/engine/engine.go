@@ -4,19 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"phased/internal/phased"
 )
 
-// run is one execution. mu guards the event stream: events come from the loop
-// and from what hooks left behind.
+// run is one execution. mu guards the event stream: events come from the loop,
+// from hooks that run together and from what hooks left behind.
 //
 //	phase: Enter ► hook … hook ► Leave      a failure, by policy:
 //	  stop         ends the phase and the lifecycle   ► failure phase
 //	  finish-phase runs the rest of the phase         ► failure phase
 //	  continue     runs the rest of the lifecycle     ► failure phase
+//
+//	phases ► success phase, where nothing has failed ► failure phase, where
+//	something has ► phases that run always
+//
+// Hooks that run beside each other share of it what has a lock of its own (the
+// event stream, begun, out); the loop alone has the rest, and takes over what they
+// left when all of them have ended.
 type run struct {
 	plan  phased.Plan
 	o     Options
@@ -32,10 +40,12 @@ type run struct {
 	reboot  reboot
 	ran     int
 	failed  int
-	started bool // the executor has told of the hook that it was given
+	begun   begun
+	out     outside
 	setup   phased.Setup
-	// failureEnv is the story of the failure, for the hooks of the failure phase.
-	failureEnv []phased.Text
+	// storyEnv is how the run has gone, for the hooks of the phases at its end, and
+	// failureStory what of it is about the failure.
+	storyEnv, failureStory []phased.Text
 }
 
 // Run executes the plan and returns the fold of its events. The error is
@@ -51,7 +61,10 @@ func Run(ctx context.Context, p phased.Plan, o Options) (phased.Run, error) {
 	if o.ExitCode == nil {
 		o.ExitCode = ExitCode
 	}
-	r := &run{plan: p, o: o, began: time.Now()}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	r := &run{plan: p, o: o, out: outside{o: &o}, began: time.Now()}
 	r.setup = phased.Setup{Surroundings: p.Surroundings, Sink: r, Grace: time.Duration(p.Grace), Kill: o.Kill}
 	r.emit(r.start())
 	if r.recordErr != nil && !o.RecordOptional {
@@ -111,100 +124,6 @@ func (r *run) watch(ctx context.Context) (stop func()) {
 		}
 	}()
 	return func() { close(quit); <-gone }
-}
-
-// lifecycle runs the phases, and the failure phase where one is due.
-func (r *run) lifecycle(ctx context.Context) error {
-	runCtx, cancel := limit(ctx, "run", r.plan.Lifecycle, r.plan.Timeout)
-	defer cancel()
-	var fatal error
-	phases := r.plan.Phases
-	if r.o.Reboots > r.o.RebootLimit { // by a hook that reboots the host itself
-		r.fail(phased.Failure{Exit: tooMany(r.o.Reboots, r.o.RebootLimit)})
-		phases = nil
-	}
-	for _, p := range phases {
-		reason, message, err := r.skip(p.Name, phased.Entry{})
-		if err != nil {
-			return errors.Join(fatal, err)
-		}
-		if reason != "" {
-			r.emit(phased.PhaseSkipped{Phase: p.Name, Reason: reason, Message: message})
-			continue
-		}
-		goOn, err := r.phase(runCtx, p)
-		fatal = errors.Join(fatal, err)
-		if !goOn || r.reboot.due {
-			break
-		}
-	}
-	r.settleReboot()
-	if r.failure == nil || r.plan.Failure == nil || r.killed() {
-		return fatal
-	}
-	if r.o.NoFailurePhaseOnStop && r.failure.Exit.Cause == phased.CauseStopped {
-		return fatal
-	}
-	failCtx, cancel := r.failureContext(ctx, runCtx)
-	defer cancel()
-	r.failurePhase(failCtx)
-	return fatal
-}
-
-// failureContext ends at the limit of the failure phase and when Kill is closed.
-// It outlives the cancel of ctx, unless a stop leaves the failure phase out.
-func (r *run) failureContext(ctx, runCtx context.Context) (context.Context, context.CancelFunc) {
-	p := r.plan.Failure
-	ends := p.Timeout
-	if ends == 0 {
-		ends = r.plan.FailureLimit
-	}
-	outlives := context.WithoutCancel(ctx)
-	if r.o.NoFailurePhaseOnStop {
-		outlives = ctx
-	}
-	c, cancel := context.WithCancelCause(outlives)
-	c, cancelLimit := limit(c, "phase", p.Name, ends)
-	cancelRun := func() {}
-	if deadline, ok := runCtx.Deadline(); ok && r.o.TimeoutStrikesOnce && runCtx.Err() == nil {
-		c, cancelRun = context.WithDeadlineCause(c, deadline,
-			&phased.Timeout{Of: "run", Name: r.plan.Lifecycle, Limit: time.Duration(r.plan.Timeout)})
-	}
-	quit, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		select {
-		case <-r.o.Kill:
-			cancel(killCause(ctx))
-		case <-quit:
-		}
-	}()
-	return c, func() { close(quit); <-gone; cancelRun(); cancelLimit(); cancel(nil) }
-}
-
-// killCause is the cause of what is ended because Kill was closed.
-func killCause(ctx context.Context) error {
-	if s, ok := errors.AsType[*phased.StopRequest](context.Cause(ctx)); ok {
-		return s
-	}
-	return &phased.StopRequest{Signal: 9}
-}
-
-func (r *run) killed() bool {
-	select {
-	case <-r.o.Kill:
-		return true
-	default:
-		return false
-	}
-}
-
-// limit is context.WithTimeoutCause, with 0 for no limit.
-func limit(ctx context.Context, of, name string, d phased.Duration) (context.Context, context.CancelFunc) {
-	if d <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, time.Duration(d), &phased.Timeout{Of: of, Name: name, Limit: time.Duration(d)})
 }
 
 // fail notes a failure. The first one is the run's cause.
@@ -298,46 +217,4 @@ func (r *run) exitCode(e phased.Exit) int {
 		return r.o.ExitCode(e)
 	}
 	return s.Status
-}
-
-// skip asks whether a phase or a hook of it is not run.
-func (r *run) skip(phase string, e phased.Entry) (reason, message string, err error) {
-	if r.o.Skip == nil {
-		return "", "", nil
-	}
-	return r.o.Skip(phase, e)
-}
-
-func internal(err error) phased.Exit {
-	return phased.Exit{Cause: phased.CauseInternal, Status: exitInternal, Message: err.Error()}
-}
-
-// The exit codes that a run can end with, of the one table in docs/design.md,
-// section 6.
-const (
-	exitHook     = 1
-	exitInvalid  = 2
-	exitInternal = 74
-	exitReboot   = 76
-	exitTrust    = 77
-	exitTimeout  = 124
-)
-
-// ExitCode returns phased's exit status for the cause that stopped a run.
-func ExitCode(e phased.Exit) int {
-	switch e.Cause {
-	case phased.CauseOK:
-		return 0
-	case phased.CauseList:
-		return exitInvalid
-	case phased.CauseInternal:
-		return exitInternal
-	case phased.CauseTrust:
-		return exitTrust
-	case phased.CauseTimeout:
-		return exitTimeout
-	case phased.CauseStopped:
-		return e.Status
-	}
-	return exitHook
 }

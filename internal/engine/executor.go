@@ -11,7 +11,9 @@ import (
 	"phased/internal/phased"
 )
 
-// Executor is how hooks are run. One value serves one run.
+// Executor is how hooks are run. One value serves one run. Exec of a process
+// executor may be called by several goroutines at once; a session's by one at a
+// time. Enter, Leave and Close are called while no Exec runs.
 //
 // A context that ends while Exec runs ends the hook: with its cause a
 // *phased.Timeout or *phased.StopRequest, which the Exit then tells. Exec

@@ -11,23 +11,31 @@ import (
 	"phased/internal/phased"
 )
 
-// The engine against a model of ten lines: which hooks run, in which order, and
+// The engine against a model of a few lines: which hooks run, in which order, and
 // what the run ends with, for random plans and failures.
 func TestEngineAgreesWithTheModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := &fake{hooks: map[string]func(context.Context, phased.Hook) (phased.Result, error){}}
 		var p phased.Plan
-		phases := rapid.IntRange(0, 4).Draw(rt, "phases")
+		p.Jobs = rapid.IntRange(0, 1).Draw(rt, "jobs")
+		ordinary := rapid.IntRange(0, 4).Draw(rt, "phases")
+		ends := rapid.SampledFrom([][]phased.PhaseWhen{nil, {phased.WhenSuccess}, {phased.WhenAlways}, {phased.WhenSuccess, phased.WhenAlways, phased.WhenAlways}}).Draw(rt, "ends")
+		phases := ordinary + len(ends)
 		for i := range phases + 1 {
 			ph := phased.PlannedPhase{Phase: phased.Phase{
 				Name:      fmt.Sprint("p", i),
 				OnFailure: rapid.SampledFrom([]phased.OnFailure{phased.Stop, phased.FinishPhase, phased.Continue}).Draw(rt, "policy"),
+				Parallel:  rapid.SampledFrom([]phased.Parallel{"", phased.ParallelSameNumber}).Draw(rt, "parallel"),
 			}}
+			if i >= ordinary && i < phases {
+				ph.When = ends[i-ordinary]
+			}
 			for j := range rapid.IntRange(0, 4).Draw(rt, "hooks") {
 				name := fmt.Sprintf("h%d.%d", i, j)
 				v := rapid.SampledFrom([]phased.Verdict{phased.VerdictRun, phased.VerdictRun, phased.VerdictNotExecutable}).Draw(rt, "verdict")
-				ph.Entries = append(ph.Entries, phased.Entry{Name: phased.Text(name), Verdict: v})
-				f.hooks[name] = f.exits(rapid.SampledFrom([]int{0, 0, 0, 1, 200}).Draw(rt, "status"))
+				retries := rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(rt, "retries")
+				ph.Entries = append(ph.Entries, phased.Entry{Name: phased.Text(name), Verdict: v, HookOptions: phased.HookOptions{Retries: retries, AllowExit: []int{3}, SkipExit: []int{4}}})
+				f.hooks[name] = f.exits(rapid.SampledFrom([]int{0, 0, 0, 0, 1, 200, 3, 4}).Draw(rt, "status"))
 			}
 			if i == phases {
 				ph.Failure = true
@@ -55,7 +63,7 @@ func TestEngineAgreesWithTheModel(t *testing.T) {
 			if !fold.Apply(e) {
 				rt.Fatalf("event %d does not apply", e.Seq)
 			}
-			if d, ok := e.Data.(phased.HookFinished); ok {
+			if d, ok := e.Data.(phased.HookFinished); ok && !d.Again {
 				finished[d.Phase+"/"+string(d.Hook)]++
 			}
 		}
@@ -78,28 +86,39 @@ func model(p phased.Plan, f *fake) (calls string, code int) {
 			if e.Verdict != phased.VerdictRun {
 				continue
 			}
-			ran = append(ran, ph.Name+"/"+string(e.Name))
 			f.sink = discard{}
 			res, _ := f.hooks[string(e.Name)](context.Background(), phased.Hook{})
-			if !res.OK() {
+			bad := !res.OK() && res.Status != 3 && res.Status != 4
+			ran = append(ran, ph.Name+"/"+string(e.Name))
+			if bad && e.Retries > 0 {
+				ran = append(ran, ph.Name+"/"+string(e.Name))
+			}
+			if bad {
 				failed = true
-				if ph.OnFailure == phased.Stop {
+				if ph.OnFailure == phased.Stop && ph.Parallel == "" { // else all have one number
 					return true
 				}
 			}
 		}
 		return failed
 	}
+	over := false
 	for _, ph := range p.Phases {
+		if ph.When == phased.WhenAlways || ph.When == phased.WhenSuccess && code != 0 || over {
+			continue
+		}
 		if fails(ph) {
 			code = 1
-			if ph.OnFailure != phased.Continue {
-				break
-			}
+			over = ph.OnFailure != phased.Continue
 		}
 	}
 	if code != 0 {
 		fails(*p.Failure)
+	}
+	for _, ph := range p.Phases {
+		if ph.When == phased.WhenAlways && fails(ph) {
+			code = 1
+		}
 	}
 	return strings.Join(ran, " "), code
 }

@@ -29,8 +29,9 @@ type Options struct {
 	// HookEnv is added to every hook's environment by name of phase and hook;
 	// nil adds nothing.
 	HookEnv func(phase string, hook phased.Text) []phased.Text
-	// FailureEnv is added to the environment of the failure phase's hooks,
-	// beside PHASED_FAILED_PHASE, _HOOK, _CAUSE and _STATUS.
+	// FailureEnv is added to the environment of the hooks of the failure phase, and
+	// of phases that run always in a run that has failed, beside
+	// PHASED_FAILED_PHASE, _HOOK, _CAUSE and _STATUS.
 	FailureEnv func(phased.Failure) []phased.Text
 	// NoFailurePhaseOnStop leaves the failure phase out when phased was told to
 	// stop, and lets a stop end one that runs (os-refresh-config).
@@ -50,6 +51,9 @@ type Options struct {
 	// without a reason, has ended well, before that is in the record: where phased dies between the two, it must
 	// not run a second time. An error, of phased itself, stops the run.
 	Remember func(phase string, e phased.Entry) error
+	// Of hooks that run together, Before, After, Remember and Requested are called
+	// one at a time.
+
 	// Before is called before every attempt of a hook and may add to its Env. The
 	// attempt of a hook for which it has an error cannot be run, and fails.
 	Before func(h *phased.Hook) error
@@ -64,16 +68,25 @@ type Options struct {
 	// stops the run.
 	Between func() ([]phased.Payload, error)
 	// Lock takes the locks of a hook that has any, before every attempt of it and
-	// outside of its time limit, and returns what gives them back. It tells what it
+	// outside of its time limit, and returns what gives them back, which is called
+	// when the attempt has ended. Several hooks may take locks at once, if they have
+	// none in common. It tells what it
 	// waits for. An error by the end of ctx is how the hook ended; any other keeps
 	// it from being run. nil: locks hold within the run only.
 	Lock func(ctx context.Context, h phased.Hook, told func(message string)) (release func(), err error)
+	// Jitter is a random number, from 0 to below 1, by which the pauses before
+	// further attempts of a hook differ; nil: such a number.
+	Jitter func() float64
 	// Requested returns the reboots that hooks of the run have asked for so far,
 	// outside of their exit status; nil: none can.
 	Requested func() ([]phased.RebootRequest, error)
 	// Reboots is how many reboots the runs have ended for that this one goes on
 	// with, and RebootLimit how many there may be with those of this one.
 	Reboots, RebootLimit int
+	// Usual tells what a hook takes as a rule; false where too little is known. It
+	// is asked when a hook has been running for a second, from a goroutine of that
+	// hook, and may take its time until ctx ends. nil: nothing is known of any.
+	Usual func(ctx context.Context, phase string, hook phased.Text) (phased.Usual, bool)
 	// NewID makes the id of a run that is run as a hook of this one.
 	NewID func() string
 	// SessionExit makes the run exit as its session did, where neither a limit

@@ -22,7 +22,7 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 	p, err := r.enter(pctx, planned)
 	var first *phased.Failure // of this phase
 	if err == nil {
-		first, err = r.hooks(pctx, p)
+		first, err = r.hooks(pctx, &p)
 		first, err = r.leave(pctx, planned.Name, first, err)
 	}
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *run) phase(ctx context.Context, planned phased.PlannedPhase) (goOn bool
 // fault.
 func (r *run) enter(ctx context.Context, planned phased.PlannedPhase) (phased.PlannedPhase, error) {
 	p, err := r.o.Executor.Enter(ctx, planned, r.setup)
-	s := phased.PhaseStarted{Phase: planned.Name, Failure: planned.Failure, Dirs: p.Dirs, Missing: p.Missing, Entries: p.Entries}
+	s := phased.PhaseStarted{Phase: planned.Name, Failure: planned.Failure, When: planned.When, Parallel: planned.Parallel, Dirs: p.Dirs, Missing: p.Missing, Entries: p.Entries}
 	if err == nil {
 		s.Differences = r.o.Compare(planned, p)
 	}
@@ -107,51 +107,6 @@ func exitOf(err error) phased.Exit {
 	return internal(err)
 }
 
-// hooks runs the hooks of the phase and returns the first failure among them.
-func (r *run) hooks(ctx context.Context, p phased.PlannedPhase) (first *phased.Failure, err error) {
-	for _, e := range p.Entries {
-		if e.Verdict != phased.VerdictRun {
-			continue
-		}
-		if r.reboot.due && !p.Failure {
-			r.reboot.cut = true
-			return first, nil
-		}
-		inputErr := r.inputs(&e)
-		reason, message, err := r.skip(p.Name, e)
-		if err != nil {
-			return first, err
-		}
-		if reason != "" {
-			r.emit(phased.HookSkipped{Phase: p.Name, Hook: e.Name, Path: e.Path, Reason: reason, Message: message})
-			continue
-		}
-		if exit, ended := endedBy(ctx); ended {
-			return orFailure(first, phased.Failure{Phase: p.Name, Exit: exit}), nil
-		}
-		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure { // the phase's start, or what was passed over
-			return orFailure(first, *lost), nil
-		}
-		f, err := r.hook(ctx, p, e, turn{why: message, err: inputErr})
-		if f != nil {
-			first = orFailure(first, *f)
-		}
-		if err = errors.Join(err, r.between()); err != nil {
-			return first, err
-		}
-		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure {
-			return lost, nil
-		}
-		if f != nil && f.Exit.Cause == phased.CauseTrust {
-			return f, nil // what others can change stops the run, whatever its policy is
-		}
-		if f != nil && p.OnFailure == phased.Stop || r.over {
-			return first, nil
-		}
-	}
-	return first, nil
-}
-
 func orFailure(first *phased.Failure, f phased.Failure) *phased.Failure {
 	if first == nil {
 		return &f
@@ -181,49 +136,20 @@ func (r *run) leave(ctx context.Context, phase string, first *phased.Failure, er
 	return nil, lerr
 }
 
-// failurePhase runs the failure phase with the story of the failure. What
-// fails in it is recorded and changes neither cause nor exit code.
-func (r *run) failurePhase(ctx context.Context) {
-	planned := *r.plan.Failure
-	began := time.Now()
-	f := *r.failure
-	r.failureEnv = []phased.Text{
-		phased.Text("PHASED_FAILED_PHASE=" + f.Phase),
-		"PHASED_FAILED_HOOK=" + f.Hook,
-		phased.Text("PHASED_FAILED_CAUSE=" + string(f.Exit.Cause)),
-		phased.Text(fmt.Sprintf("PHASED_FAILED_STATUS=%d", f.Exit.Status)),
-	}
-	if r.o.FailureEnv != nil {
-		if r.o.Clean != nil { // it is written to a file, and looked for in the record
-			if told, ok := r.o.Clean(phased.RunFailed{Failure: f}).(phased.RunFailed); ok {
-				f = told.Failure
-			}
-		}
-		r.failureEnv = append(r.failureEnv, r.o.FailureEnv(f)...)
-	}
-	p, err := r.enter(ctx, planned)
-	status := phased.StatusSucceeded
-	var first *phased.Failure
-	if err == nil {
-		first, err = r.hooks(ctx, p)
-		first, err = r.leave(ctx, planned.Name, first, err)
-	}
-	if err != nil && first == nil {
-		first = &phased.Failure{Phase: planned.Name, Exit: exitOf(err)}
-	}
-	if first != nil {
-		status = phased.StatusOf(first.Exit.Cause)
-		if first.Hook == "" {
-			r.emit(phased.RunWarning{Message: fmt.Sprintf("failure phase %s: %s", planned.Name, first.Exit.Message)})
-		}
-	}
-	r.emit(phased.PhaseFinished{Phase: planned.Name, Status: status, Took: time.Since(began)})
-}
-
 // endedBy returns how a context ended, as the exit of what it should have run.
 func endedBy(ctx context.Context) (phased.Exit, bool) {
 	if ctx.Err() == nil {
 		return phased.Exit{}, false
 	}
 	return phased.ExitByCause(context.Cause(ctx)), true
+}
+
+// between lets what the hooks that have ended left count from now on.
+func (r *run) between() error {
+	if r.o.Between == nil {
+		return nil
+	}
+	found, err := r.o.Between()
+	r.emit(found...)
+	return err
 }

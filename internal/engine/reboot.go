@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -21,52 +22,59 @@ type reboot struct {
 	cut   bool // hooks of the phase are left
 }
 
-// asks finds out whether the hook that has just ended asked for a reboot. It
-// reports whether that reboot is what ended it, so that it has not failed.
-func (r *run) asks(p phased.PlannedPhase, e phased.Entry, res *phased.Result) (ended bool) {
-	if p.Failure || p.Executor == phased.ExecutorSession {
-		return false
+// mayReboot reports whether hooks of the phase may ask for a reboot: of one that
+// runs at the end of the run nobody would go on.
+func mayReboot(p *phased.PlannedPhase) bool {
+	return !p.Failure && p.When != phased.WhenAlways && p.Executor != phased.ExecutorSession
+}
+
+// asks finds out whether the hook that has just ended asked for a reboot, and
+// whether that reboot is what ended it, so that it has not failed.
+func (r *run) asks(t turn, res *phased.Result, end *ending) {
+	if !mayReboot(t.phase) && t.phase.When != phased.WhenAlways {
+		return
 	}
-	req, found := r.exitAsks(p.Name, e.Name, res)
-	if !found && r.o.Requested != nil {
-		all, err := r.o.Requested()
+	if end.asked == nil {
+		all, err := r.out.requested()
 		if err != nil {
 			r.emit(phased.RunWarning{Message: err.Error()})
 		}
 		for _, one := range all {
-			if one.Phase == p.Name && one.Hook == e.Name {
-				req, found = one, true
+			if one.Phase == t.phase.Name && one.Hook == t.entry.Name {
+				end.asked = &one
 			}
 		}
 	}
-	if !found {
-		return false
+	end.down = end.asked != nil && mayReboot(t.phase) && end.asked.EndsHook(t.phase.Name, t.entry.Name) && goingDown(res.Exit)
+}
+
+// askedFor takes over what a hook that has ended asked for.
+func (r *run) askedFor(t turn, end ending) {
+	if end.asked == nil {
+		return
 	}
-	ended = req.EndsHook(p.Name, e.Name) && goingDown(res.Exit)
-	if !res.OK() && !ended {
-		r.emit(phased.RunWarning{Message: fmt.Sprintf("%s/%s asked for a reboot and failed: the reboot is not waited for", p.Name, e.Name)})
-		return false
+	where := t.phase.Name + "/" + string(t.entry.Name)
+	switch {
+	case !mayReboot(t.phase):
+		r.emit(phased.RunWarning{Message: where + " asked for a reboot, which hooks that run at the end of every run cannot: it is not waited for"})
+	case end.failed:
+		r.emit(phased.RunWarning{Message: where + " asked for a reboot and failed: the reboot is not waited for"})
+	default:
+		r.reboot.asked = append(r.reboot.asked, *end.asked)
+		r.reboot.due = r.reboot.due || end.asked.When == phased.RebootNow
 	}
-	r.reboot.asked = append(r.reboot.asked, req)
-	if req.When == phased.RebootNow {
-		r.reboot.due = true
-	}
-	return ended
 }
 
 // exitAsks reads the exit status of a hook: one by which the lifecycle lets hooks
 // ask is a success.
-func (r *run) exitAsks(phase string, hook phased.Text, res *phased.Result) (phased.RebootRequest, bool) {
-	if res.Cause != phased.CauseExit {
-		return phased.RebootRequest{}, false
-	}
+func (r *run) exitAsks(t turn, res *phased.Result) *phased.RebootRequest {
 	for _, x := range r.plan.RebootExits {
 		if x.Status == res.Status {
 			res.Exit = phased.Exit{Cause: phased.CauseOK, Status: x.Status, Message: "asks for a reboot by its exit status"}
-			return phased.RebootRequest{Phase: phase, Hook: hook, When: x.When, Same: x.Same}, true
+			return &phased.RebootRequest{Phase: t.phase.Name, Hook: t.entry.Name, When: x.When, Same: x.Same}
 		}
 	}
-	return phased.RebootRequest{}, false
+	return nil
 }
 
 // goingDown reports whether an exit is how a hook ends when its host goes down.
@@ -160,9 +168,9 @@ func (r *run) left(phase string, hook phased.Text, ran []phased.HookRun) bool {
 			return req.Same
 		}
 	}
-	for _, h := range ran {
-		if h.Hook == hook {
-			return false
+	for _, h := range slices.Backward(ran) {
+		if h.Hook == hook { // one that the reboot of another has ended runs again
+			return h.Exit != nil && !h.Exit.OK() && !h.Ignored
 		}
 	}
 	return true

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"sync"
 	"syscall"
 
 	"phased/internal/phased"
@@ -8,11 +9,54 @@ import (
 
 // Started implements phased.Sink.
 func (r *run) Started(h phased.Hook, p phased.Process) {
-	r.started = true
+	r.begun.note(h)
+	attempt := h.Attempt
+	if attempt == 1 {
+		attempt = 0
+	}
 	r.emit(phased.HookStarted{
-		Phase: h.Phase, Hook: h.Name, Path: h.Path, Args: h.Args,
+		Attempt: attempt, Phase: h.Phase, Hook: h.Name, Path: h.Path, Args: h.Args,
 		Pid: p.Pid, PidStart: p.Start, Timeout: h.Timeout, Locks: h.Locks, Why: h.Why, Inputs: h.Inputs, Files: p.Files, Run: h.Run,
 	})
+}
+
+// told puts on record that a hook was started of which the executor has not told:
+// it could not be.
+func (r *run) told(h phased.Hook) {
+	if !r.begun.take(h) {
+		r.Started(h, phased.Process{})
+		r.begun.take(h)
+	}
+}
+
+// begun are the hooks that run of which it is on record that they were started.
+type begun struct {
+	mu    sync.Mutex
+	hooks map[hookKey]bool
+}
+
+type hookKey struct {
+	phase string
+	hook  phased.Text
+}
+
+func (b *begun) note(h phased.Hook) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.hooks == nil {
+		b.hooks = map[hookKey]bool{}
+	}
+	b.hooks[hookKey{h.Phase, h.Name}] = true
+}
+
+// take reports whether the hook is among them, and takes it out.
+func (b *begun) take(h phased.Hook) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := hookKey{h.Phase, h.Name}
+	was := b.hooks[key]
+	delete(b.hooks, key)
+	return was
 }
 
 // Output implements phased.Sink.

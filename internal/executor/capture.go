@@ -18,8 +18,9 @@ const (
 	linger = 20 * time.Millisecond
 )
 
-// capture reads the output of one hook after the other. The first half of the
-// limit goes out as it comes; of the rest, the last half is kept until the end.
+// capture reads the output of one hook after the other, for one goroutine: hooks
+// that run at once have one each. The first half of the limit goes out as it comes;
+// of the rest, the last half is kept until the end.
 type capture struct {
 	limit int64
 	fds   [2]int // read ends; -1: none, or at its end
@@ -35,9 +36,10 @@ type capture struct {
 	clean  *cleaner
 	sink   phased.Sink
 	hook   phased.Hook
-	// wake and interrupted end the wait for a slow reader of a tee.
-	wake        *wake
-	interrupted func() bool
+	// wake and interrupt end the wait for a slow reader of a tee.
+	wake      *wake
+	interrupt interrupt
+	turn      bool // to write to the tee of the stream that is read
 }
 
 // open makes the pipes for a hook and returns the ends that it writes to.
@@ -129,15 +131,20 @@ func (c *capture) read(i int, now time.Time) bool {
 	if fd < 0 {
 		return false
 	}
+	defer c.endTurn(i)
 	if c.full[i] {
 		if moved := c.aside.move(fd); moved > 0 {
 			for n := 1; moved > 0 && n > 0; moved -= n {
-				n, _ = c.take(i, c.aside.r, now) // it is there: no error
+				n, _, _ = c.take(i, c.aside.r, now) // it is there: no error
 			}
 			return true
 		}
 	}
-	n, err := c.take(i, fd, now)
+	n, filled, err := c.take(i, fd, now)
+	if filled && n < readSize && c.turn { // what the hook wrote at one stroke goes out at one
+		more, _, _ := c.take(i, fd, now) // an end is found again
+		n += more
+	}
 	if n == 0 {
 		if !errors.Is(err, unix.EAGAIN) { // the end; an error of a pipe is none that would pass
 			unix.Close(fd)
@@ -152,8 +159,17 @@ func (c *capture) read(i int, now time.Time) bool {
 	return true
 }
 
-// take reads once from a pipe with output of the stream.
-func (c *capture) take(i, fd int, now time.Time) (int, error) {
+// endTurn lets others write to the tee of the stream.
+func (c *capture) endTurn(i int) {
+	if c.turn {
+		c.turn = false
+		c.tees[i].end()
+	}
+}
+
+// take reads once from a pipe with output of the stream, and reports whether there
+// was memory for no more.
+func (c *capture) take(i, fd int, now time.Time) (n int, filled bool, err error) {
 	buf := c.tail.room
 	if c.live > 0 {
 		buf = c.batch.room
@@ -162,13 +178,13 @@ func (c *capture) take(i, fd int, now time.Time) (int, error) {
 	if c.live > 0 {
 		p = p[:min(int64(len(p)), c.live)]
 	}
-	n, err := read(fd, p)
+	n, err = read(fd, p)
 	if n == 0 {
-		return 0, err
+		return 0, false, err
 	}
 	c.count[i] += int64(n)
-	if t := c.tees[i]; t != nil {
-		t.write(p[:n], c.wake, c.interrupted)
+	if c.turn = c.turn || c.tees[i].begin(c.interrupt); c.turn {
+		c.tees[i].write(p[:n], c.wake, c.interrupt)
 	}
 	if c.live > 0 {
 		c.live -= int64(n)
@@ -179,7 +195,7 @@ func (c *capture) take(i, fd int, now time.Time) (int, error) {
 	} else {
 		c.tail.took(i, n)
 	}
-	return n, nil
+	return n, n == len(p), nil
 }
 
 // drain reads what is there without waiting. A pipe's worth a stream is the

@@ -54,7 +54,7 @@ func containByCgroup(o ContainOptions) (*Containment, error) {
 	if err == nil {
 		err = try(first.fd)
 		first.close(true)
-		c.n = 0
+		c.n.Store(0)
 	}
 	if err == nil && o.Shared {
 		err = c.share()
@@ -176,8 +176,7 @@ type cgroup struct {
 
 // newCell makes the cgroup of the next hook.
 func (c *Containment) newCell(h phased.Hook) (*cgroup, error) {
-	c.n++
-	g := &cgroup{c: c, dir: c.dir + "/" + phased.CellName(c.n, h.Name)}
+	g := &cgroup{c: c, dir: c.dir + "/" + phased.CellName(int(c.n.Add(1)), h.Name)}
 	if err := unix.Mkdir(g.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make cgroup %s: %w", g.dir, err)
 	}
@@ -237,6 +236,13 @@ func (g *cgroup) kill(deadline time.Time) int {
 	n := len(in)
 	if g.slow || writeTo(g.dir+"/cgroup.kill", "1") != nil {
 		n = g.killFrozen(deadline)
+	} else if soon := time.Now().Add(killWait); soon.Before(deadline) && !g.await("populated", 0, soon) {
+		// It passes over a process whose first thread has ended.
+		if in, _, err := g.look(); err == nil {
+			for _, s := range in {
+				_ = send(s, unix.SIGKILL) // gone is no error
+			}
+		}
 	}
 	g.await("populated", 0, deadline)
 	return n
@@ -265,21 +271,25 @@ func (g *cgroup) freeze(deadline time.Time) func() {
 	return func() { _ = writeTo(g.dir+"/cgroup.freeze", "0") }
 }
 
-// await waits until cgroup.events tells the value, or the deadline: callers look again.
-func (g *cgroup) await(key string, want int64, deadline time.Time) {
+// await waits until cgroup.events tells the value, or the deadline, and reports
+// whether it has told: callers look again.
+func (g *cgroup) await(key string, want int64, deadline time.Time) bool {
 	fd, err := unix.Openat(g.fd, "cgroup.events", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return
+		return false
 	}
 	defer unix.Close(fd)
 	var buf [256]byte
 	for {
 		n, err := unix.Pread(fd, buf[:], 0)
-		if err == nil && value(buf[:n], key) == want || err != nil && !errors.Is(err, unix.EINTR) || !time.Now().Before(deadline) {
-			return
+		if err == nil && value(buf[:n], key) == want {
+			return true
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) || !time.Now().Before(deadline) {
+			return false
 		}
 		if poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, deadline) != nil {
-			return
+			return false
 		}
 	}
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,8 +33,29 @@ func (c *Containment) inShared(attr *syscall.SysProcAttr) {
 
 // stilled makes nothing move in the shared cgroup while the tree is killed.
 func (c *Containment) stilled(t *tree) *tree {
-	if c != nil {
-		t.still = c.shared
+	if c != nil && c.shared != nil {
+		t.still = c.keepStill
 	}
 	return t
+}
+
+// keepStill stops all that is in the shared cgroup, if it can until the deadline,
+// and returns what lets it go on. One tree is killed at a time.
+func (c *Containment) keepStill(deadline time.Time) func() {
+	c.still.Lock()
+	thaw := c.shared.freeze(deadline)
+	return func() {
+		thaw()
+		c.still.Unlock()
+	}
+}
+
+// unfrozen waits until a process that is started in the shared cgroup will run,
+// and returns what lets it be frozen again.
+func (c *Containment) unfrozen() func() {
+	if c == nil || c.shared == nil {
+		return func() {}
+	}
+	c.still.RLock()
+	return c.still.RUnlock
 }

@@ -15,16 +15,24 @@ import (
 	"phased/internal/proc"
 )
 
-// TestKillWithoutCgroupKill proves that older kernels kill a fork storm as well.
-func TestKillWithoutCgroupKill(t *testing.T) {
+// TestKillInCgroup proves that a cgroup kills by itself what its kernel does not
+// kill at one stroke: a fork storm where it is an older one, and a process whose
+// first thread has ended.
+func TestKillInCgroup(t *testing.T) {
+	for way, slow := range map[string]bool{"19-fork-storm": true, "12-thread": false} {
+		t.Run(way, func(t *testing.T) { killInCgroup(t, way, slow) })
+	}
+}
+
+func killInCgroup(t *testing.T, way string, slow bool) {
 	c, dir := contained(t, phased.ContainCgroup), t.TempDir()
 	t.Cleanup(func() { killSurvivors(t, dir) })
 	g, err := c.newCell(phased.Hook{Name: "storm"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.slow = true
-	script, err := filepath.Abs(escapesDir + "/19-fork-storm")
+	g.slow = slow
+	script, err := filepath.Abs(filepath.Join(escapesDir, way))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +41,7 @@ func TestKillWithoutCgroupKill(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the storm", func() bool { return exists(dir + "/ready") })
+	await(t, "the hook to be ready", func() bool { return exists(dir + "/ready") })
 	n := g.kill(time.Now().Add(patience))
 	_ = cmd.Wait() // killed
 	if live := survivors(t, dir); n == 0 || len(live) > 0 || !g.close(false) {

@@ -130,6 +130,7 @@ func testExecutor(t *testing.T, k kind, build func(testing.TB, Options) seam) {
 	t.Run("list", func(t *testing.T) { testList(t, build) })
 	if !k.sourced {
 		t.Run("one after the other", func(t *testing.T) { testSequence(t, build(t, Options{})) })
+		t.Run("at once", func(t *testing.T) { testTogether(t, build) })
 	}
 }
 

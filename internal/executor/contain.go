@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,20 +18,27 @@ import (
 	"phased/internal/proc"
 )
 
-// Containment holds together what the hooks of one run start. Its hooks run one
-// at a time. nil stands for none: trees are then found as tree does.
+// Containment holds together what the hooks of one run start. Hooks may run at
+// once: each has a cell of its own, which one goroutine uses. Only what is named
+// below is theirs in common, and locked. nil stands for none: trees are then found
+// as tree does.
 type Containment struct {
 	fact phased.Containment
 	// Of mode cgroup:
-	dir    string // the run's cgroup
-	lock   int    // it, open and locked while the run lives
-	n      int    // cells made so far
-	counts bool   // it has a controller that tells more than the processor time
+	dir    string       // the run's cgroup
+	lock   int          // it, open and locked while the run lives
+	n      atomic.Int64 // cells made so far
+	counts bool         // it has a controller that tells more than the processor time
 	// Of mode reaper:
 	reaper []string
-	idle   *reaper // that waits for its next hook; nil: none
-	// shared is the one cgroup of all hooks; nil: each has its own.
+	mu     sync.Mutex
+	idle   []reaper // that wait for their next hook
+	// shared is the one cgroup of all hooks; nil: each has its own. Who starts a
+	// process in it holds still for reading, and who keeps it frozen for writing:
+	// nothing else of phased would go on, until it is thawed, while a process is
+	// started that is frozen.
 	shared *cgroup
+	still  sync.RWMutex
 }
 
 // ContainOptions say how a run is contained.
@@ -286,10 +295,7 @@ func (c *Containment) Close() {
 	if c == nil {
 		return
 	}
-	if c.idle != nil {
-		c.idle.end()
-		c.idle = nil
-	}
+	c.endIdle()
 	if c.dir == "" {
 		return
 	}

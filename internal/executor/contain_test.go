@@ -27,12 +27,23 @@ func contained(tb testing.TB, mode string) *Containment {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c, err := Contain(ContainOptions{Mode: mode, Below: own.Dir(), Run: marker[len("PHASED_RUN_ID="):] + "-" + strconv.FormatInt(containments.Add(1), 10), Reaper: []string{"/proc/self/exe", "__reap"}})
+	c, err := Contain(ContainOptions{Mode: mode, Below: own.Dir(), Run: marker[len("PHASED_RUN_ID="):] + "-" + strconv.FormatInt(containments.Add(1), 10), Reaper: reaperSelf(tb)})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(c.Close)
 	return c
+}
+
+// reaperSelf is this test binary as a reaper. One with a race detector sleeps for a
+// second before it ends, unless it is told not to.
+func reaperSelf(tb testing.TB) []string {
+	tb.Helper()
+	self, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []string{"/usr/bin/env", "GORACE=atexit_sleep_ms=0", self, "__reap"}
 }
 
 // TestDrainIsNoLeak proves that who reads on for an ended run is not put down, and

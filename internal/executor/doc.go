@@ -12,9 +12,13 @@
 //   - At a time limit or a stop it ends the whole tree of the hook: what is in
 //     its cgroup, or descends from its reaper, where the hook has one (see
 //     Containment); its descendants, its process group and session, and what
-//     carries its marker. What earlier hooks left behind is spared. Without a
-//     Containment, a process that has left all four (a daemon that has cleared its
-//     environment) is not found.
+//     carries its marker. What earlier hooks left behind is spared, and so are hooks
+//     that run beside it, with all that is theirs. Without a Containment, a process
+//     that has left all four (a daemon that has cleared its environment) is not found.
+//   - Several hooks of a phase may run at once, each on a goroutine of its own. A time
+//     limit or a stop of one, its output and its result are that hook's alone; Kill
+//     of the Setup ends all of them. Output that is copied (Tee) is never torn inside
+//     of what a hook wrote at one stroke, up to 4096 bytes.
 //   - No descriptor of phased reaches a hook but 0, 1 and 2 and those that
 //     phased was itself given (see CloseOthers).
 //   - The umask is a property of the whole process. Enter sets it, Leave and

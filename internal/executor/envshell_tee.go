@@ -34,8 +34,7 @@ func (s *EnvShell) openCapture() error {
 		s.cap.limit = DefaultLimit
 	}
 	if s.Output == Tee {
-		out := s.outputs()
-		s.cap.tees = [2]*tee{newTee(out[0]), newTee(out[1])}
+		s.cap.tees = newTees(s.outputs())
 	}
 	return nil
 }
@@ -50,7 +49,7 @@ func (s *EnvShell) capture(ctx context.Context, h phased.Hook) (*capturing, erro
 	if c.ends, err = s.cap.open(s.setup.Sink, h); err != nil {
 		return nil, err
 	}
-	s.cap.interrupted = func() bool { return ctx.Err() != nil }
+	s.cap.interrupt = interruptedBy(ctx, nil)
 	c.stop = context.AfterFunc(ctx, s.wake.signal)
 	go c.pump()
 	return c, nil

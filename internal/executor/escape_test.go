@@ -78,14 +78,7 @@ func (a attempt) run(t *testing.T) (res phased.Result, r *recorder, dir string) 
 	kill := make(chan struct{})
 	s.Kill = kill
 	enter(t, p, s)
-	script, err := filepath.Abs(filepath.Join(escapesDir, a.name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := phased.Hook{
-		Phase: "configure", Name: phased.Text(a.name), Path: "/bin/bash", Args: []phased.Text{phased.Text(script), phased.Text(dir), phased.Text(a.ending)},
-		Env: []phased.Text{phased.Text(marker), "PHASED_PHASE=configure", phased.Text("PHASED_HOOK=" + a.name)}, Leak: a.leak,
-	}
+	h := a.asHook(t, dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	r.onStart = func(phased.Process) {
@@ -101,12 +94,25 @@ func (a attempt) run(t *testing.T) (res phased.Result, r *recorder, dir string) 
 			}()
 		}
 	}
-	res, err = p.Exec(ctx, h)
+	res, err := p.Exec(ctx, h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.check(t)
 	return res, r, dir
+}
+
+// asHook is the escape as a hook.
+func (a attempt) asHook(t *testing.T, dir string) phased.Hook {
+	t.Helper()
+	script, err := filepath.Abs(filepath.Join(escapesDir, a.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return phased.Hook{
+		Phase: "configure", Name: phased.Text(a.name), Path: "/bin/bash", Args: []phased.Text{phased.Text(script), phased.Text(dir), phased.Text(a.ending)},
+		Env: []phased.Text{phased.Text(marker), "PHASED_PHASE=configure", phased.Text("PHASED_HOOK=" + a.name)}, Leak: a.leak,
+	}
 }
 
 // TestEscapes proves that nobody survives a time limit or an abort, whatever he
@@ -116,37 +122,49 @@ func TestEscapes(t *testing.T) {
 		for _, name := range escapes(t) {
 			for _, ending := range []string{"time-out", "abort"} {
 				t.Run(mode+"/"+name+"/"+ending, func(t *testing.T) {
-					res, _, dir := attempt{mode, name, ending, phased.LeakKeep}.run(t)
-					if live := survivors(t, dir); len(live) > 0 {
-						t.Errorf("%d live: %v", len(live), live)
-					}
-					want := phased.CauseTimeout
-					if ending == "abort" {
-						want = phased.CauseStopped
-					}
-					if res.Cause != want || len(res.LeftBehind) > 0 {
-						t.Errorf("%+v", res)
-					}
+					a := attempt{mode, name, ending, phased.LeakKeep}
+					res, _, dir := a.run(t)
+					a.nobody(t, res, dir)
 				})
 			}
 		}
 	}
 }
 
-// TestLeaks proves what becomes of what a hook has left behind that ends by
+// nobody checks that all of the hook has ended, as it was to.
+func (a attempt) nobody(t *testing.T, res phased.Result, dir string) {
+	t.Helper()
+	if live := survivors(t, dir); len(live) > 0 {
+		t.Errorf("%s: %d live: %v", a.name, len(live), live)
+	}
+	want := phased.CauseStopped
+	if a.ending == "time-out" {
+		want = phased.CauseTimeout
+	}
+	if res.Cause != want || len(res.LeftBehind) > 0 {
+		t.Errorf("%s: %+v", a.name, res)
+	}
+}
+
+// TestLeakPolicies proves what becomes of what a hook has left behind that ends by
 // itself: it is named, and lives or is killed as its policy says.
 func TestLeakPolicies(t *testing.T) {
 	for _, mode := range []string{phased.ContainCgroup, phased.ContainReaper} {
 		for _, name := range escapes(t) {
 			for _, leak := range []phased.LeakPolicy{"", phased.LeakKill, phased.LeakFail} {
-				t.Run(mode+"/"+name+"/"+string(leak), func(t *testing.T) { testLeak(t, attempt{mode, name, "end", leak}) })
+				t.Run(mode+"/"+name+"/"+string(leak), func(t *testing.T) {
+					a := attempt{mode, name, "end", leak}
+					res, _, dir := a.run(t)
+					a.left(t, res, dir)
+				})
 			}
 		}
 	}
 }
 
-func testLeak(t *testing.T, a attempt) {
-	res, _, dir := a.run(t)
+// left checks that exactly those live who may, and that they are named.
+func (a attempt) left(t *testing.T, res phased.Result, dir string) {
+	t.Helper()
 	live := survivors(t, dir)
 	var named []int
 	for _, p := range res.LeftBehind {
@@ -157,13 +175,13 @@ func testLeak(t *testing.T, a attempt) {
 	}
 	slices.Sort(named)
 	if len(named)+res.LeftMore == 0 {
-		t.Errorf("nobody is named: %+v", res)
+		t.Errorf("%s: nobody is named: %+v", a.name, res)
 	}
 	want := phased.Exit{Cause: phased.CauseOK}
 	switch a.leak {
 	case "":
 		if diff := cmp.Diff(named, live); diff != "" {
-			t.Errorf("-named +alive:\n%s", diff)
+			t.Errorf("%s, -named +alive:\n%s", a.name, diff)
 		}
 		a.leak = phased.LeakKeep
 	case phased.LeakFail:
@@ -171,11 +189,11 @@ func testLeak(t *testing.T, a attempt) {
 		fallthrough
 	default:
 		if len(live) > 0 {
-			t.Errorf("%d live: %v", len(live), live)
+			t.Errorf("%s: %d live: %v", a.name, len(live), live)
 		}
 	}
 	if diff := cmp.Diff(want, res.Exit); diff != "" || res.Leak != a.leak {
-		t.Errorf("leak %s, exit (-want +got):\n%s", res.Leak, diff)
+		t.Errorf("%s: leak %s, exit (-want +got):\n%s", a.name, res.Leak, diff)
 	}
 	if a.leak == phased.LeakFail && !strings.Contains(res.Message, "leak: fail") {
 		t.Errorf("message %q", res.Message)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
@@ -43,6 +42,7 @@ const (
 // when its own process is.
 type job struct {
 	p     *Process
+	lane  *lane
 	hook  phased.Hook
 	setup phased.Setup
 	pid   int
@@ -82,25 +82,31 @@ type ending struct {
 }
 
 // Exec runs the hook. Where the context has ended, or Kill is closed, before it
-// starts, it is not started, and the Exit says why.
+// starts, it is not started, and the Exit says why. Hooks that run at once end each
+// by its own context, and all by Kill.
 func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error) {
 	n := p.phase
 	if n == nil {
 		return phased.Result{}, fmt.Errorf("cannot run %s: %w", h.Path, errNotEntered)
 	}
-	if p.told(ctx) {
-		return phased.Result{Exit: p.end(ctx).exit}, nil
-	}
-	files, ends, err := p.files(h)
+	l, err := p.takeLane()
 	if err != nil {
 		return phased.Result{}, err
 	}
-	begin := again(n.regular, [2]int{files[1], files[2]})
-	p.clock.Starting()
+	defer p.giveLane(l)
+	if p.told(ctx) {
+		return phased.Result{Exit: p.end(ctx).exit}, nil
+	}
+	files, ends, err := p.files(l, h)
+	if err != nil {
+		return phased.Result{}, err
+	}
+	begin := n.place([2]int{files[1], files[2]})
+	l.clock.Starting()
 	c, err := p.Contain.begin(h, n.setup.Sink, n.setup.Surroundings.Umask)
 	if err != nil {
 		closeAll(ends)
-		p.cap.close()
+		l.cap.close()
 		return phased.Result{}, err
 	}
 	pid, pidfd, exit, err := p.start(h, files, c)
@@ -109,45 +115,34 @@ func (p *Process) Exec(ctx context.Context, h phased.Hook) (phased.Result, error
 		if c != nil {
 			c.close(true)
 		}
-		p.cap.close()
+		l.cap.close()
 		if err != nil {
 			return phased.Result{}, err
 		}
 		return phased.Result{Exit: *exit}, nil
 	}
-	j := &job{p: p, hook: h, setup: n.setup, cell: c, pid: pid, pidfd: pidfd, start: p.startOf(pid, c)}
+	j := &job{p: p, lane: l, hook: h, setup: n.setup, cell: c, pid: pid, pidfd: pidfd, start: l.startOf(pid, c)}
 	defer unix.Close(pidfd)
 	n.setup.Sink.Started(h, phased.Process{Pid: pid, Start: j.start, Files: begin})
-	p.yield()
-	stop := context.AfterFunc(ctx, p.wake.signal)
+	l.yield()
+	stop := context.AfterFunc(ctx, l.wake.signal)
 	defer stop()
-	p.cap.interrupted = func() bool { return p.told(ctx) }
+	l.cap.interrupt = interruptedBy(ctx, n.setup.Kill)
 	if err := j.wait(ctx); err != nil {
 		return phased.Result{}, j.abandon(err)
 	}
 	return j.finish(ctx, files)
 }
 
-// yield lets other goroutines go first, now and then. The runtime takes a
-// goroutine that was not scheduled anew for 10 ms for a busy one, also while it
-// waits in poll, and looks at it every 20 us from then on: on another processor,
-// but that takes from the hook what the hook could have.
-func (p *Process) yield() {
-	if now := time.Now(); now.Sub(p.yielded) > slice {
-		p.yielded = now
-		runtime.Gosched()
-	}
-}
-
 // files returns what the hook gets as 0, 1 and 2, and those of them that are to
 // be closed once it has them.
-func (p *Process) files(h phased.Hook) (files [3]int, ends []int, err error) {
+func (p *Process) files(l *lane, h phased.Hook) (files [3]int, ends []int, err error) {
 	files[0] = p.phase.stdin
 	if p.Output == Inherited {
 		files[1], files[2] = fileno(p.Stdout, os.Stdout), fileno(p.Stderr, os.Stderr)
 		return files, nil, nil
 	}
-	w, err := p.cap.open(p.phase.setup.Sink, h)
+	w, err := l.cap.open(p.phase.setup.Sink, h)
 	if err != nil {
 		return files, nil, err
 	}
@@ -193,10 +188,10 @@ func (p *Process) end(ctx context.Context) *ending {
 
 // wait returns when the job is over. Until then it reads the output.
 func (j *job) wait(ctx context.Context) error {
-	c := &j.p.cap
+	c := &j.lane.cap
 	fds := []unix.PollFd{{Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}, {Events: unix.POLLIN}}
 	for {
-		fds[0].Fd, fds[1].Fd = int32(j.pidfd), int32(j.p.wake.fd)
+		fds[0].Fd, fds[1].Fd = int32(j.pidfd), int32(j.lane.wake.fd)
 		if j.gone {
 			fds[0].Fd = -1
 		}
@@ -209,7 +204,7 @@ func (j *job) wait(ctx context.Context) error {
 		}
 		now := time.Now()
 		if fds[1].Revents != 0 {
-			j.p.wake.clear()
+			j.lane.wake.clear()
 		}
 		for i := range c.fds {
 			if fds[2+i].Revents != 0 {
@@ -250,7 +245,7 @@ func (t *talk) turn(news bool, now time.Time) error {
 
 // deadline returns when there is something to do without any news.
 func (j *job) deadline() time.Time {
-	d := j.p.cap.batch.due()
+	d := j.lane.cap.batch.due()
 	if j.session != nil {
 		d = earlier(d, j.session.askAt)
 	}
@@ -377,7 +372,7 @@ func (j *job) abandon(err error) error {
 	if j.cell != nil {
 		j.cell.close(true)
 	}
-	j.p.cap.close()
+	j.lane.cap.close()
 	return fmt.Errorf("cannot watch hook %s: %w", j.hook.Path, err)
 }
 
@@ -386,7 +381,7 @@ func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
 	ws, ru, err := j.reap()
 	if err != nil {
 		j.settle(&phased.Result{}, time.Now())
-		j.p.cap.close()
+		j.lane.cap.close()
 		return phased.Result{}, fmt.Errorf("cannot wait for hook %s: %w", j.hook.Path, err)
 	}
 	r := phased.Result{Exit: exitOf(ws), Usage: usage(ru)}
@@ -402,12 +397,12 @@ func (j *job) finish(ctx context.Context, files [3]int) (phased.Result, error) {
 		j.settle(&r, time.Now().Add(linger))
 		fds := [2]int{files[1], files[2]}
 		if !r.OK() {
-			j.p.phase.regular = regular(fds) // the story of a failure names the file, as it is called now
+			j.p.phase.renamed(fds) // the story of a failure names the file, as it is called now
 		}
-		r.Files = again(j.p.phase.regular, fds)
+		r.Files = j.p.phase.place(fds)
 		return r, nil
 	}
-	c := &j.p.cap
+	c := &j.lane.cap
 	deadline := time.Now().Add(linger)
 	r.Left, err = c.finish()
 	j.settle(&r, deadline)

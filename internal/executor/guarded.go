@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"phased/internal/phased"
 	"phased/internal/trust"
@@ -12,7 +13,8 @@ import (
 const exitTrust = 77
 
 // Guarded lets an executor run only what its guard trusts: it looks at a phase
-// when that has been listed, and at each hook right before it is run. It
+// when that has been listed, and at each hook right before it is run. Exec may be
+// called by several goroutines at once where that of the inner executor may. It
 // implements the engine's Executor.
 type Guarded struct {
 	Inner interface {
@@ -25,6 +27,7 @@ type Guarded struct {
 	// Warn tells of what is not trusted, once each, and runs it.
 	Warn bool
 
+	mu      sync.Mutex // of the guard, and of what was told
 	sink    phased.Sink
 	told    map[[2]string]bool
 	nothing bool // the phase that was entered runs no files
@@ -54,16 +57,25 @@ func (g *Guarded) Enter(ctx context.Context, p phased.PlannedPhase, s phased.Set
 
 // Exec runs the hook by the inner executor, or refuses it.
 func (g *Guarded) Exec(ctx context.Context, h phased.Hook) (phased.Result, error) {
-	if !g.nothing {
-		switch p := g.Guard.Hook(h.Path); {
-		case p == nil:
-		case g.Warn:
-			g.warn(p.Untrusted(h.Phase))
-		default:
-			return phased.Result{Exit: phased.Exit{Cause: phased.CauseTrust, Status: exitTrust, Message: p.Error()}}, nil
-		}
+	if p := g.look(h); p != nil {
+		return phased.Result{Exit: phased.Exit{Cause: phased.CauseTrust, Status: exitTrust, Message: p.Error()}}, nil
 	}
 	return g.Inner.Exec(ctx, h)
+}
+
+// look returns why the hook must not be run; nil where it may.
+func (g *Guarded) look(h phased.Hook) *trust.Problem {
+	if g.nothing {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p := g.Guard.Hook(h.Path)
+	if p != nil && g.Warn {
+		g.warn(p.Untrusted(h.Phase))
+		return nil
+	}
+	return p
 }
 
 // Leave ends the phase.

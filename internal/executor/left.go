@@ -17,13 +17,15 @@ const lateLimit = 1 << 20
 
 // leftovers reads on what hooks have left open, so that no process that they
 // left behind is blocked by a full pipe, or killed by a closed one. One
-// goroutine does it, as long as there is something to read.
+// goroutine does it, as long as there is something to read. Hooks that run at once
+// may add to it at once; close comes behind all of them.
 type leftovers struct {
 	mu      sync.Mutex
 	wake    *wake
 	fresh   []*leftover // not yet seen by the goroutine
 	running bool
 	closing bool
+	quit    chan struct{} // closed with closing; nil: nobody has anything left
 	done    sync.WaitGroup
 	open    []*leftover // the goroutine's, and Close's after it
 }
@@ -52,14 +54,9 @@ func (l *leftovers) add(h phased.Hook, sink phased.Sink, c *capture) error {
 			c.close()
 			return err
 		}
-		l.wake = w
+		l.wake, l.quit = w, make(chan struct{})
 	}
-	o := &leftover{sink: sink, hook: h, fds: c.fds, tees: c.tees}
-	for i, t := range o.tees {
-		if t != nil { // its state is the goroutine's
-			o.tees[i] = &tee{fd: t.fd, own: t.own, plain: t.plain, dead: t.dead}
-		}
-	}
+	o := &leftover{sink: sink, hook: h, fds: c.fds, tees: [2]*tee{c.tees[0].another(), c.tees[1].another()}}
 	o.batch.emit = func(parts []phased.Part) { sink.Output(h, parts, true) }
 	if o.clean, c.clean = c.clean, nil; o.clean != nil {
 		o.redact, o.gap.reach = c.redact, c.redact.Reach()
@@ -84,12 +81,6 @@ func (l *leftovers) take() bool {
 	l.fresh = nil
 	l.running = len(l.open) > 0 && !l.closing
 	return l.running
-}
-
-func (l *leftovers) ending() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closing
 }
 
 func (l *leftovers) run() {
@@ -147,8 +138,9 @@ func (o *leftover) read(s int, now time.Time, l *leftovers) bool {
 		}
 		return false
 	}
-	if t := o.tees[s]; t != nil {
-		t.write(p[:n], l.wake, l.ending)
+	if until := (interrupt{done: l.quit}); o.tees[s].begin(until) {
+		o.tees[s].write(p[:n], l.wake, until)
+		o.tees[s].end()
 	}
 	keep := int(min(int64(n), lateLimit-o.kept))
 	o.kept += int64(keep)
@@ -176,6 +168,7 @@ func (l *leftovers) close(command []string) error {
 	l.mu.Lock()
 	l.closing = true
 	if l.wake != nil {
+		close(l.quit)
 		l.wake.signal()
 	}
 	l.mu.Unlock()
@@ -203,7 +196,7 @@ func (l *leftovers) close(command []string) error {
 	l.closing = false
 	if l.wake != nil {
 		l.wake.close()
-		l.wake = nil
+		l.wake, l.quit = nil, nil
 	}
 	return err
 }

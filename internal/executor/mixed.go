@@ -9,7 +9,8 @@ import (
 )
 
 // Mixed runs each phase by the executor that the phase names: Process, or
-// Session. It implements the engine's Executor.
+// Session. Exec may be called by several goroutines at once in the phases of
+// Process. It implements the engine's Executor.
 type Mixed struct {
 	Process *Process
 	Session *Session

@@ -59,6 +59,15 @@ func TestMixed(t *testing.T) {
 	}
 }
 
+// TestMixedTogether runs hooks of a phase of processes at once.
+func TestMixedTogether(t *testing.T) {
+	m := &Mixed{Process: &Process{Group: true, Marker: marker}, Session: &Session{}}
+	testAlone(t, m)
+	if err := m.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPosix starts the session in POSIX mode, for hooks that are written for sh:
 // there a special builtin that fails ends the shell.
 func TestPosix(t *testing.T) {

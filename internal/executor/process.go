@@ -9,12 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
-	"phased/internal/proc"
 	"phased/internal/redact"
 )
 
@@ -32,8 +30,15 @@ const (
 // is said.
 const DefaultLimit = 8 << 20
 
-// Process runs each hook as a child process. One value serves one run; Exec runs
-// one hook at a time. It implements the engine's Executor.
+// Process runs each hook as a child process. One value serves one run. Exec may be
+// called by several goroutines at once, for different hooks of the phase that was
+// entered: each has a lane of its own, and all that is below Redact and not the
+// lane's is locked or does not change meanwhile. Enter, Leave and Close are called
+// while no Exec runs. It implements the engine's Executor.
+//
+// Hooks that run at once have their stdin, working directory and umask in common,
+// and, where output is inherited, the files that it goes to and the places in them:
+// Files then tell where a hook's output lies, among that of others.
 type Process struct {
 	// List lists a phase as it is now; nil: as it was planned.
 	List   func(phased.PlannedPhase) (phased.PlannedPhase, error)
@@ -68,26 +73,42 @@ type Process struct {
 	// Redact takes secrets out of captured output; nil: there are none.
 	Redact *redact.Set
 
-	phase   *phase
-	wake    *wake
-	null    int // /dev/null; 0: not open
-	cap     capture
-	left    leftovers
-	clock   proc.Clock
-	yielded time.Time
+	phase *phase
+	null  int // /dev/null; 0: not open
+	lanes lanes
+	tees  [2]*tee // those of the lanes are made from; nil: none
+	left  leftovers
 }
 
-// phase is what Exec needs to know of the phase that was entered.
+// phase is what Exec needs to know of the phase that was entered. Only regular
+// changes.
 type phase struct {
 	setup phased.Setup
 	env   []string
 	stdin int
 	group bool
 	umask int // to put back; -1: none
+	mu    sync.Mutex
 	// regular is inherited output that is a regular file.
 	regular []phased.Descriptor
 	done    chan struct{}
 	watch   sync.WaitGroup
+}
+
+// place returns where the next byte of inherited output goes.
+func (n *phase) place(fds [2]int) []phased.Descriptor {
+	n.mu.Lock()
+	found := n.regular
+	n.mu.Unlock()
+	return again(found, fds)
+}
+
+// renamed looks again what the files of inherited output are called.
+func (n *phase) renamed(fds [2]int) {
+	found := regular(fds)
+	n.mu.Lock()
+	n.regular = found
+	n.mu.Unlock()
 }
 
 // Enter makes the phase ready, sets the umask of this process until Leave, and
@@ -122,7 +143,7 @@ func (p *Process) Enter(_ context.Context, ph phased.PlannedPhase, s phased.Setu
 		n.watch.Go(func() {
 			select {
 			case <-s.Kill:
-				p.wake.signal()
+				p.lanes.signal()
 			case <-n.done:
 			}
 		})
@@ -158,16 +179,12 @@ func (p *Process) leave() {
 func (p *Process) Close(context.Context) error {
 	p.leave()
 	err := p.left.close(p.DrainCommand)
-	for i, t := range p.cap.tees {
+	p.lanes.close()
+	for i, t := range p.tees {
 		if t != nil {
 			t.close()
-			p.cap.tees[i] = nil
+			p.tees[i] = nil
 		}
-	}
-	p.cap.aside.close()
-	if p.wake != nil {
-		p.wake.close()
-		p.wake = nil
 	}
 	if p.null > 0 {
 		unix.Close(p.null)
@@ -176,33 +193,25 @@ func (p *Process) Close(context.Context) error {
 	return err
 }
 
-// open makes what is made once a run.
+// open makes what is made once a run, and the first lane.
 func (p *Process) open() error {
 	if p.CloseOthers {
 		closeOnExec()
 	}
-	var err error
-	if p.wake == nil {
-		if p.wake, err = newWake(); err != nil {
-			return err
-		}
-	}
 	if p.null == 0 {
+		var err error
 		if p.null, err = openNull(); err != nil {
 			return err
 		}
 	}
-	p.cap.limit = p.Limit
-	if p.Limit < 1 || p.Limit > math.MaxInt {
-		p.cap.limit = DefaultLimit
+	if p.Output == Tee && p.tees[0] == nil {
+		p.tees = newTees([2]int{fileno(p.Stdout, os.Stdout), fileno(p.Stderr, os.Stderr)})
 	}
-	p.cap.wake, p.cap.redact = p.wake, p.Redact
-	p.cap.fds = [2]int{-1, -1} // 0 would be stdin
-	if p.Output == Tee && p.cap.tees[0] == nil {
-		p.cap.tees[0] = newTee(fileno(p.Stdout, os.Stdout))
-		p.cap.tees[1] = newTee(fileno(p.Stderr, os.Stderr))
+	l, err := p.takeLane()
+	if err == nil {
+		p.giveLane(l)
 	}
-	return nil
+	return err
 }
 
 // openNull opens /dev/null as a descriptor above 2.

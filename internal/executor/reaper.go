@@ -165,11 +165,35 @@ func (c *reaped) start(path string, argv []string, attr *syscall.ProcAttr) (int,
 
 // takeReaper returns one that has nothing to do.
 func (c *Containment) takeReaper() (reaper, error) {
-	if r := c.idle; r != nil {
-		c.idle = nil
-		return *r, nil
+	c.mu.Lock()
+	if last := len(c.idle) - 1; last >= 0 {
+		defer c.mu.Unlock()
+		r := c.idle[last]
+		c.idle = c.idle[:last]
+		return r, nil
 	}
+	c.mu.Unlock()
 	return newReaper(c.reaper)
+}
+
+// giveReaper keeps one of whose hook nobody is left for another.
+func (c *Containment) giveReaper(r reaper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = append(c.idle, r)
+}
+
+// endIdle lets those end that wait for a hook.
+func (c *Containment) endIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.idle {
+		unix.Close(r.fd)
+	}
+	for _, r := range c.idle { // they end at once, and together
+		_, _, _ = reap(r.pid)
+	}
+	c.idle = nil
 }
 
 // started hears how the start of the hook went.
@@ -285,7 +309,7 @@ func (c *reaped) close(force bool) bool {
 		return empty
 	}
 	if empty || c.empty() {
-		c.c.idle = &reaper{c.pid, c.fd}
+		c.c.giveReaper(c.reaper)
 	} else {
 		c.end()
 	}

@@ -63,7 +63,8 @@ type Session struct {
 	// Blind leaves out what tells where a hook failed.
 	Blind bool
 
-	p       Process // its output, its wake and its ways of ending
+	p       Process // its ways of ending
+	lane    *lane   // of p: its output and its wake, from its beginning on; nil: not begun
 	setup   phased.Setup
 	script  channel
 	answers channel
@@ -187,6 +188,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if s.Config == nil {
 		s.Config = &phased.Session{}
 	}
+	s.lane = nil
 	if err := s.p.Close(ctx); err != nil { // of a beginning that failed
 		return err
 	}
@@ -197,6 +199,10 @@ func (s *Session) begin(ctx context.Context) error {
 	setup := s.setup
 	setup.Surroundings.Umask = -1 // the shell sets it for itself
 	if _, err := s.p.Enter(ctx, phased.PlannedPhase{}, setup); err != nil {
+		return err
+	}
+	var err error
+	if s.lane, err = s.p.takeLane(); err != nil {
 		return err
 	}
 	if err := s.prepare(); err != nil {
@@ -277,7 +283,7 @@ func (s *Session) startBash() error {
 	}
 	argv = append(argv, s.script.path)
 	n := s.p.phase
-	files, ends, err := s.p.files(phased.Hook{})
+	files, ends, err := s.p.files(s.lane, phased.Hook{})
 	if err != nil {
 		return err
 	}
@@ -383,6 +389,7 @@ func (s *Session) release() error {
 		s.pid = 0
 		s.over = true
 	}
+	s.lane = nil
 	err = errors.Join(err, s.leaveCells(), s.p.Close(context.Background()))
 	if s.ownDir {
 		err = errors.Join(err, os.RemoveAll(s.dir))

@@ -98,7 +98,7 @@ func (s *Session) seen(path string) string {
 
 // source sources one hook, or calls one lifecycle.
 func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, error) {
-	s.p.yield()
+	s.lane.yield()
 	s.run = &sourcing{hook: h, scope: s.phase.Scope, flags: s.flags, framed: s.frame != noFrame}
 	s.found = s.find(h)
 	text, err := s.text(h)
@@ -106,12 +106,12 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 		return phased.Result{}, err
 	}
 	files := [2]int{fileno(s.Stdout, os.Stdout), fileno(s.Stderr, os.Stderr)}
-	begin := again(s.p.phase.regular, files)
+	begin := s.p.phase.place(files)
 	s.spaces.settle(s)
 	began := time.Now()
-	s.p.cap.flush() // what came late of the one before
-	s.p.cap.end()
-	s.p.cap.begin(s.setup.Sink, h)
+	s.lane.cap.flush() // what came late of the one before
+	s.lane.cap.end()
+	s.lane.cap.begin(s.setup.Sink, h)
 	s.nextCell(h)
 	if err := s.script.write(text); err != nil {
 		return phased.Result{}, err
@@ -119,9 +119,9 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 	s.setup.Sink.Started(h, phased.Process{Pid: s.pid, Start: s.start, Files: begin})
 	s.last = h
 	s.lookAhead()
-	stop := context.AfterFunc(ctx, s.p.wake.signal)
+	stop := context.AfterFunc(ctx, s.lane.wake.signal)
 	defer stop()
-	s.p.cap.interrupted = func() bool { return s.p.told(ctx) }
+	s.lane.cap.interrupt = interruptedBy(ctx, s.setup.Kill)
 	j, got, err := s.listen(ctx, h, time.Now().Add(slow), func(r record) bool {
 		return r.what() == saidEnd || r.what() == saidLeft || r.what() == saidStray
 	})
@@ -129,7 +129,7 @@ func (s *Session) source(ctx context.Context, h phased.Hook) (phased.Result, err
 		return phased.Result{}, err
 	}
 	r, err := s.result(ctx, j, got)
-	r.Files = again(s.p.phase.regular, files)
+	r.Files = s.p.phase.place(files)
 	r.Usage = s.used(time.Since(began))
 	return r, err
 }
@@ -158,11 +158,11 @@ func (s *Session) result(ctx context.Context, j *job, got record) (phased.Result
 	if s.over {
 		s.frame = noFrame
 	}
-	s.p.cap.drain()
-	s.p.cap.flush()
-	s.p.cap.end()
-	r.Out, r.Err = s.p.cap.count[0], s.p.cap.count[1]
-	s.p.cap.after(s.setup.Sink, run.hook)
+	s.lane.cap.drain()
+	s.lane.cap.flush()
+	s.lane.cap.end()
+	r.Out, r.Err = s.lane.cap.count[0], s.lane.cap.count[1]
+	s.lane.cap.after(s.setup.Sink, run.hook)
 	s.leftBehind(&r)
 	s.explain(run, &r, j)
 	// Who resumes goes on at this hook, in the space that it had.

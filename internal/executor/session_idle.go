@@ -19,7 +19,7 @@ type idle struct {
 
 // beginIdle begins to read, some time from now.
 func (s *Session) beginIdle() {
-	if s.over || !s.p.cap.held() || s.idle != nil {
+	if s.over || s.lane == nil || !s.lane.cap.held() || s.idle != nil {
 		return
 	}
 	i := &idle{quit: make(chan struct{}), done: make(chan struct{})}
@@ -38,15 +38,15 @@ func (s *Session) leaveIdle() {
 		return
 	}
 	close(i.quit)
-	s.p.wake.signal()
+	s.lane.wake.signal()
 	<-i.done
 }
 
 func (s *Session) readIdle(i *idle) {
 	defer close(i.done)
-	c := &s.p.cap
+	c := &s.lane.cap
 	for c.held() {
-		fds := []unix.PollFd{{Fd: int32(s.p.wake.fd), Events: unix.POLLIN}, {Fd: int32(c.fds[0]), Events: unix.POLLIN}, {Fd: int32(c.fds[1]), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(s.lane.wake.fd), Events: unix.POLLIN}, {Fd: int32(c.fds[0]), Events: unix.POLLIN}, {Fd: int32(c.fds[1]), Events: unix.POLLIN}}
 		err := poll(fds, c.batch.due())
 		select {
 		case <-i.quit:
@@ -58,7 +58,7 @@ func (s *Session) readIdle(i *idle) {
 			continue
 		}
 		if fds[0].Revents != 0 {
-			s.p.wake.clear()
+			s.lane.wake.clear()
 		}
 		now := time.Now()
 		for n := range c.fds {

@@ -29,13 +29,13 @@ func (s *Session) await(ctx context.Context, what string) (record, error) {
 }
 
 func (s *Session) awaitFor(ctx context.Context, until func(record) bool) (record, error) {
-	stop := context.AfterFunc(ctx, s.p.wake.signal)
+	stop := context.AfterFunc(ctx, s.lane.wake.signal)
 	defer stop()
-	s.p.cap.interrupted = func() bool { return s.p.told(ctx) }
+	s.lane.cap.interrupt = interruptedBy(ctx, s.setup.Kill)
 	if s.last.Path == "" { // nobody whose output it could be: it waits
-		fds := s.p.cap.fds
-		s.p.cap.fds = [2]int{-1, -1}
-		defer func() { s.p.cap.fds = fds }()
+		fds := s.lane.cap.fds
+		s.lane.cap.fds = [2]int{-1, -1}
+		defer func() { s.lane.cap.fds = fds }()
 	}
 	_, got, err := s.listen(ctx, phased.Hook{Phase: s.phase.Name, Name: s.last.Name}, time.Time{}, until)
 	return got, err
@@ -44,7 +44,7 @@ func (s *Session) awaitFor(ctx context.Context, until func(record) bool) (record
 // listen waits until the shell says what satisfies until. It keeps what is said
 // of failures, and ends the session where the context ends.
 func (s *Session) listen(ctx context.Context, h phased.Hook, askAt time.Time, until func(record) bool) (*job, record, error) {
-	j := &job{p: &s.p, hook: h, setup: s.setup, pid: s.pid, pidfd: s.pidfd, start: s.start}
+	j := &job{p: &s.p, lane: s.lane, hook: h, setup: s.setup, pid: s.pid, pidfd: s.pidfd, start: s.start}
 	if s.cells != nil {
 		j.cell = s.cells
 	}
@@ -148,7 +148,7 @@ func (s *Session) probe(now time.Time) time.Time {
 // closeCapture takes what can still be read of the output of the session, which
 // has ended, and leaves the rest to a process that outlives this one.
 func (s *Session) closeCapture() error {
-	c := &s.p.cap
+	c := &s.lane.cap
 	if s.p.Output == Inherited {
 		return nil
 	}

@@ -10,10 +10,9 @@ import (
 	"phased/internal/proc"
 )
 
-// TestSharedCgroup proves that a personality with a time limit kills what
-// descends from the hook though that forks without end, lets live what has left
-// it, as the original does, and leaves nothing frozen.
-func TestSharedCgroup(t *testing.T) {
+// sharedCgroup makes the one cgroup of all hooks of a run. It goes with the test.
+func sharedCgroup(t *testing.T) *Containment {
+	t.Helper()
 	own, err := proc.OwnCgroup()
 	if err != nil {
 		t.Fatal(err)
@@ -23,12 +22,21 @@ func TestSharedCgroup(t *testing.T) {
 		t.Fatal(c.Fact(), err)
 	}
 	below, cgroup := own.Dir(), c.dir
-	r, p, dir := &recorder{}, &Process{Contain: c}, t.TempDir()
 	t.Cleanup(func() {
-		killSurvivors(t, dir)
 		c.Close()
 		await(t, "the cgroup to go", func() bool { removeDead(below); return !exists(cgroup) })
 	})
+	return c
+}
+
+// TestSharedCgroup proves that a personality with a time limit kills what
+// descends from the hook though that forks without end, lets live what has left
+// it, as the original does, and leaves nothing frozen.
+func TestSharedCgroup(t *testing.T) {
+	c := sharedCgroup(t)
+	cgroup := c.dir
+	r, p, dir := &recorder{}, &Process{Contain: c}, t.TempDir()
+	t.Cleanup(func() { killSurvivors(t, dir) })
 	personality(t, r, p)
 	stay, err := filepath.Abs(escapesDir + "/stay")
 	if err != nil {

@@ -30,6 +30,7 @@ func (p *Process) start(h phased.Hook, files [3]int, c cell) (pid, pidfd int, ex
 		argv = append(argv, string(a))
 	}
 	p.Contain.inShared(attr.Sys)
+	defer p.Contain.unfrozen()()
 	spawn := spawner(c, attr)
 	pid, err = spawn(path, argv, attr)
 	if errors.Is(err, unix.ENOEXEC) {
@@ -102,9 +103,9 @@ func reap(pid int) (unix.WaitStatus, unix.Rusage, error) {
 
 // startOf returns the start time of the hook that was just started. One under a
 // reaper may have ended, and been waited for: the reaper has told it.
-func (p *Process) startOf(pid int, c cell) uint64 {
+func (l *lane) startOf(pid int, c cell) uint64 {
 	if r, ok := c.(*reaped); ok {
 		return r.began
 	}
-	return p.clock.Started(pid)
+	return l.clock.Started(pid)
 }

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -13,20 +14,62 @@ const (
 	// something can: PIPE_BUF.
 	teeChunk = 4096
 	teePause = 5 * time.Millisecond // before another try, where a poll is wrong about it
+	// teeTurn is how long a hook that has to be ended waits for another one's
+	// write to end.
+	teeTurn = 100 * time.Millisecond
 )
 
-// tee copies output to a descriptor of phased's own. That it cannot be written
-// to hurts nobody: it is then left alone.
+// tee copies output of one hook to a descriptor of phased's own. That it cannot be
+// written to hurts nobody: it is then left alone. A tee serves one goroutine; those
+// of several hooks have the file in common, and write to it in turn.
 type tee struct {
-	fd      int
-	own     bool // it was opened for this
-	plain   bool // a write does not wait for a reader
+	*teeFile
 	dead    bool // a write has failed
 	stalled bool // its reader has stopped reading, and the hook has to be ended: what does not go at once is dropped
 }
 
-func newTee(fd int) *tee {
-	t := &tee{fd: fd}
+// teeFile is where output is copied to.
+type teeFile struct {
+	fd    int
+	own   bool // it was opened for this
+	plain bool // a write does not wait for a reader
+	// turn is held by who writes: what is read of a hook at one stroke goes out
+	// without a word of another in between. Two files that are the same one have it
+	// in common.
+	turn chan struct{}
+}
+
+// interrupt says by its channels that nobody waits any more for a slow reader.
+// A nil channel never does.
+type interrupt struct{ done, kill <-chan struct{} }
+
+// interruptedBy returns what a context says, and the channel that is closed at the
+// second signal.
+func interruptedBy(ctx context.Context, kill <-chan struct{}) interrupt {
+	return interrupt{ctx.Done(), kill}
+}
+
+func (i interrupt) now() bool {
+	select {
+	case <-i.done:
+	case <-i.kill:
+	default:
+		return false
+	}
+	return true
+}
+
+// newTees returns tees for phased's own 1 and 2.
+func newTees(fds [2]int) [2]*tee {
+	out, err := newTeeFile(fds[0]), newTeeFile(fds[1])
+	if sameFile(fds[0], fds[1]) {
+		err.turn = out.turn
+	}
+	return [2]*tee{{teeFile: out}, {teeFile: err}}
+}
+
+func newTeeFile(fd int) *teeFile {
+	t := &teeFile{fd: fd, turn: make(chan struct{}, 1)}
 	switch describe(0, fd).Type {
 	case "file", "null":
 		t.plain = true
@@ -41,16 +84,60 @@ func newTee(fd int) *tee {
 	return t
 }
 
-func (t *tee) close() {
+func sameFile(a, b int) bool {
+	var s, t unix.Stat_t
+	return unix.Fstat(a, &s) == nil && unix.Fstat(b, &t) == nil && s.Dev == t.Dev && s.Ino == t.Ino
+}
+
+// another returns a tee of the same file for somebody else.
+func (t *tee) another() *tee {
+	if t == nil {
+		return nil
+	}
+	return &tee{teeFile: t.teeFile, dead: t.dead}
+}
+
+func (t *teeFile) close() {
 	if t.own {
 		unix.Close(t.fd)
 	}
 }
 
-// write writes all of p. As long as nothing interrupts, it waits for a slow
-// reader, as the hook itself would.
-func (t *tee) write(p []byte, w *wake, interrupted func() bool) {
-	for len(p) > 0 && !t.dead && (t.plain || t.ready(w, interrupted)) {
+// begin takes the turn to write, unless that is interrupted: what is written
+// without it is dropped. It reports whether end is to be called.
+func (t *tee) begin(i interrupt) bool {
+	if t == nil || t.dead {
+		return false
+	}
+	select {
+	case t.turn <- struct{}{}:
+		return true
+	default:
+	}
+	if !t.stalled {
+		select {
+		case t.turn <- struct{}{}:
+			return true
+		case <-i.done:
+		case <-i.kill:
+		}
+		select {
+		case t.turn <- struct{}{}:
+			return true
+		case <-time.After(teeTurn):
+		}
+		t.stalled = true
+	}
+	return false
+}
+
+// end gives the turn to the next.
+func (t *tee) end() { <-t.turn }
+
+// write writes all of p, in its turn. As long as nothing interrupts, it waits for
+// a slow reader, as the hook itself would.
+func (t *tee) write(p []byte, w *wake, i interrupt) {
+	for len(p) > 0 && !t.dead && (t.plain || t.ready(w, i)) {
 		n := len(p)
 		if !t.plain && !t.own {
 			n = min(n, teeChunk)
@@ -67,7 +154,7 @@ func (t *tee) write(p []byte, w *wake, interrupted func() bool) {
 				return
 			}
 			time.Sleep(teePause)
-			t.stalled = interrupted()
+			t.stalled = i.now()
 		default:
 			t.dead = true
 		}
@@ -76,7 +163,7 @@ func (t *tee) write(p []byte, w *wake, interrupted func() bool) {
 
 // ready waits until something can be written, and reports false where that was
 // interrupted.
-func (t *tee) ready(w *wake, interrupted func() bool) bool {
+func (t *tee) ready(w *wake, i interrupt) bool {
 	for {
 		fds := []unix.PollFd{{Fd: int32(t.fd), Events: unix.POLLOUT}, {Fd: int32(w.fd), Events: unix.POLLIN}}
 		var deadline time.Time
@@ -94,7 +181,7 @@ func (t *tee) ready(w *wake, interrupted func() bool) bool {
 			return false
 		}
 		if fds[1].Revents != 0 {
-			if interrupted() {
+			if i.now() {
 				t.stalled = true
 				continue
 			}

@@ -42,8 +42,10 @@ type tree struct {
 	// marks are entries of the environment by which members are recognised that
 	// have left everything else; none: not at all.
 	marks []string
-	cell  cell           // that holds it together; nil: none
-	still *cgroup        // in which nothing moves while the tree is killed; nil: none
+	cell  cell // that holds it together; nil: none
+	// still keeps everything still while the tree is killed, until the function is
+	// called that it returns; nil: nothing does.
+	still func(deadline time.Time) func()
 	known map[int]uint64 // members, by pid, with their start time
 	// old are pids of processes that are older than the hook, or zombies, and
 	// need not be read again; unclear are processes that a scan could not judge.
@@ -273,7 +275,7 @@ func (t *tree) kill() (int, []proc.Stat) {
 	defer unix.PidfdSendSignal(t.pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // whatever /proc says, the hook itself
 	count := 0
 	if t.still != nil {
-		defer t.still.freeze(time.Now().Add(cellWait))()
+		defer t.still(time.Now().Add(cellWait))()
 	}
 	if t.cell != nil {
 		count = t.cell.kill(time.Now().Add(cellWait))

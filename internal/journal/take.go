@@ -1,6 +1,10 @@
 package journal
 
-import "phased/internal/phased"
+import (
+	"bytes"
+
+	"phased/internal/phased"
+)
 
 // taker is what records are handed to, one after the other.
 type taker interface {
@@ -59,41 +63,87 @@ func (t outputs) take(r *reader, rec record) (bool, error) {
 type progress struct {
 	limit int
 	yield func(phased.Event, error) bool
-	seen  int    // bytes of output of the running hook, as lines of the file
-	held  record // the last piece of output that was not yielded
-	line  []byte // its line
+	seen  map[string]*shown // by the beginning of their data, which names the hook
+	held  record            // the last piece of output that was not yielded
+	of    *shown            // whose it is
+	line  []byte            // its line
+}
+
+// shown is how much of a hook's output was seen.
+type shown struct {
+	phase string
+	hook  phased.Text
+	bytes int // as lines of the file, of the attempt that runs
 }
 
 func (t *progress) fail(err error) { t.yield(phased.Event{}, err) }
 
 func (t *progress) take(r *reader, rec record) (bool, error) {
+	var of *shown
 	if rec.kind == phased.KindHookOutput {
-		if t.seen += len(rec.line); t.seen > t.limit {
-			return t.hold(rec), nil
+		if of = t.seen[string(hookOf(rec.line))]; of != nil {
+			if of.bytes += len(rec.line); of.bytes > t.limit {
+				return t.hold(rec, of), nil
+			}
+		}
+		if !t.drop() { // what is held is of another hook, which goes on
+			return false, nil
 		}
 	} else if more, err := t.release(r); !more || err != nil {
 		return false, err
-	}
-	if rec.kind == phased.KindHookStarted {
-		t.seen = 0
 	}
 	e, err := r.decode(rec)
 	if err != nil {
 		return false, err
 	}
+	switch d := e.Data.(type) {
+	case phased.HookStarted:
+		t.forget(d.Phase, d.Hook)
+	case phased.HookFinished:
+		t.forget(d.Phase, d.Hook)
+	case phased.HookOutput:
+		if of == nil {
+			if t.seen == nil {
+				t.seen = map[string]*shown{}
+			}
+			t.seen[string(hookOf(rec.line))] = &shown{d.Phase, d.Hook, len(rec.line)}
+		}
+	}
 	return t.yield(e, nil), nil
 }
 
+// forget begins to count anew for a hook.
+func (t *progress) forget(phase string, hook phased.Text) {
+	for key, one := range t.seen {
+		if one.phase == phase && one.hook == hook {
+			delete(t.seen, key)
+		}
+	}
+}
+
+// hookOf returns the part of a line with output that names its hook.
+func hookOf(line []byte) []byte {
+	_, data, _ := bytes.Cut(line, []byte(`,"data":{`))
+	of, _, _ := bytes.Cut(data, []byte(`,"stream":`))
+	return of
+}
+
 // hold keeps the piece and yields the one that was kept before without its text.
-func (t *progress) hold(rec record) bool {
-	was := t.held
+func (t *progress) hold(rec record, of *shown) bool {
+	more := t.drop()
 	t.line = append(t.line[:0], rec.line...)
-	t.held = rec
+	t.held, t.of = rec, of
 	t.held.line = t.line
-	if was.line == nil {
+	return more
+}
+
+// drop yields the piece that is kept without its text.
+func (t *progress) drop() bool {
+	was := t.held
+	if t.held = (record{}); was.line == nil {
 		return true
 	}
-	return t.yield(phased.Event{Run: was.run, Seq: was.seq, Mono: was.mono, Data: phased.HookOutput{}}, nil)
+	return t.yield(phased.Event{Run: was.run, Seq: was.seq, Mono: was.mono, Data: phased.HookOutput{Phase: t.of.phase, Hook: t.of.hook}}, nil)
 }
 
 // release yields the piece that is kept.

@@ -13,6 +13,10 @@ func Cleaned(p Payload, clean func(string) string) Payload {
 	case RunStarted:
 		p.Argv = c.texts(p.Argv)
 		p.Surroundings.Env = c.texts(p.Surroundings.Env)
+		p.Trigger = Text(clean(string(p.Trigger)))
+		if p.Caller != nil {
+			p.Caller = &Caller{p.Caller.Pid, Text(clean(string(p.Caller.Command)))}
+		}
 		return p
 	case RunFailed:
 		return RunFailed{*c.failure(&p.Failure)}
@@ -66,6 +70,9 @@ func (c cleaning) hook(p Payload) Payload {
 		return p
 	case HookSignalled:
 		p.Hook, p.Reason = c.text(p.Hook), c.clean(p.Reason)
+		return p
+	case HookSlow:
+		p.Hook = c.text(p.Hook)
 		return p
 	case HookSkipped:
 		p.Hook, p.Path, p.Message = c.text(p.Hook), c.text(p.Path), c.clean(p.Message)

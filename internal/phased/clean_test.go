@@ -77,7 +77,7 @@ func TestCleanedCleansEveryText(t *testing.T) {
 		run.finished.status run.finished.failure.phase run.finished.failure.exit.cause run.finished.failure.trace.how
 		run.finished.failure.trace.variables.name run.finished.failure.trace.variables.value.attributes run.finished.failure.trace.variables.value.digest
 		run.stopping.signal session.started.bash session.started.options session.started.restored session.ended.exit.cause
-		phase.skipped.phase phase.skipped.reason phase.finished.phase phase.finished.status phase.started.phase
+		phase.skipped.phase phase.skipped.reason phase.finished.phase phase.finished.status phase.started.phase phase.started.when phase.started.parallel
 		phase.started.entries.root phase.started.entries.verdict phase.started.entries.number phase.started.entries.mode phase.started.entries.digest
 		phase.started.entries.leak phase.started.entries.frequency phase.started.entries.inputs hook.started.inputs.path hook.started.inputs.digest
 		run.started.containment.mode run.started.containment.path run.started.containment.why hook.finished.leak
@@ -87,7 +87,7 @@ func TestCleanedCleansEveryText(t *testing.T) {
 		hook.output.phase hook.output.stream hook.output.text hook.cut.phase hook.signalled.phase hook.signalled.signal
 		hook.finished.phase hook.finished.exit.cause hook.finished.files.type hook.finished.files.path hook.finished.trace.how
 		hook.finished.trace.variables.name hook.finished.trace.variables.value.attributes hook.finished.trace.variables.value.digest
-		hook.warning.phase hook.warning.code hook.notified.phase`) {
+		hook.warning.phase hook.warning.code hook.slow.phase hook.notified.phase`) {
 		left[path] = true
 	}
 	for _, zero := range phased.Payloads() {

@@ -37,6 +37,14 @@ func appendRunStarted(b []byte, d RunStarted) []byte {
 	b = strconv.AppendInt(b, int64(d.UID), 10)
 	b = appendField(b, "user", d.User)
 	b = appendField(b, "sudo_user", d.SudoUser)
+	b = appendTextField(b, "trigger", d.Trigger)
+	if c := d.Caller; c != nil {
+		b = append(b, `,"caller":{"pid":`...)
+		b = strconv.AppendInt(b, int64(c.Pid), 10)
+		b = append(b, `,"command":`...)
+		b = c.Command.appendJSON(b)
+		b = append(b, '}')
+	}
 	b = appendField(b, "parent", d.Parent)
 	b = appendField(b, "resumes", d.Resumes)
 	b = appendField(b, "from", d.From)
@@ -90,6 +98,8 @@ func appendPhaseStarted(b []byte, d PhaseStarted) ([]byte, error) {
 		b = appendTexts(b, d.Dirs)
 	}
 	b = appendTrue(b, "failure", d.Failure)
+	b = appendField(b, "when", string(d.When))
+	b = appendField(b, "parallel", string(d.Parallel))
 	b = appendTrue(b, "missing", d.Missing)
 	b = append(b, `,"entries":`...)
 	if d.Entries == nil {

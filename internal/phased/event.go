@@ -28,6 +28,7 @@ const (
 	KindHookOutput     Kind = "hook.output"
 	KindHookCut        Kind = "hook.cut"
 	KindHookSignalled  Kind = "hook.signalled"
+	KindHookSlow       Kind = "hook.slow"
 	KindHookFinished   Kind = "hook.finished"
 	KindPhaseSkipped   Kind = "phase.skipped"
 	KindHookSkipped    Kind = "hook.skipped"
@@ -74,6 +75,7 @@ func Payloads() []Payload {
 		HookOutput{},
 		HookCut{},
 		HookSignalled{},
+		HookSlow{},
 		HookFinished{},
 		HookNotified{},
 		SpaceChanged{},
@@ -106,6 +108,8 @@ type RunStarted struct {
 	UID          int          `json:"uid" doc:"user id that the run has"`
 	User         string       `json:"user,omitempty" doc:"user name of uid"`
 	SudoUser     string       `json:"sudo_user,omitempty" doc:"who called sudo"`
+	Trigger      Text         `json:"trigger,omitempty" doc:"what made it start: a watch with what had changed, or the systemd unit that was due"`
+	Caller       *Caller      `json:"caller,omitempty" doc:"process that started phased; where that is sh -c, the one that started it"`
 	Parent       string       `json:"parent,omitempty" doc:"run inside of which this run was started"`
 	Resumes      string       `json:"resumes,omitempty" doc:"run that this run continues"`
 	From         string       `json:"from,omitempty" doc:"run in whose saved variable space this run starts"`
@@ -115,6 +119,12 @@ type RunStarted struct {
 	Surroundings Surroundings `json:"surroundings" doc:"process state that every hook starts with"`
 	Phases       []string     `json:"phases" doc:"names of the planned phases, in order"`
 	Hooks        int          `json:"hooks" doc:"number of hooks that the plan runs, without the failure phase"`
+}
+
+// Caller is the process that started phased.
+type Caller struct {
+	Pid     int  `json:"pid" doc:"process id"`
+	Command Text `json:"command" doc:"the kernel's name of it, at most 15 bytes"`
 }
 
 // Descriptor says what an inherited descriptor was.
@@ -130,6 +140,8 @@ type PhaseStarted struct {
 	Phase       string       `json:"phase" doc:"phase"`
 	Dirs        []Text       `json:"dirs,omitempty" doc:"directories listed, lowest root first"`
 	Failure     bool         `json:"failure,omitempty" doc:"this is the failure phase"`
+	When        PhaseWhen    `json:"when,omitempty" doc:"success or always, of a phase at the end of the run"`
+	Parallel    Parallel     `json:"parallel,omitempty" doc:"same-number: hooks with the same number run together"`
 	Missing     bool         `json:"missing,omitempty" doc:"no root has the directory"`
 	Entries     []Entry      `json:"entries" doc:"every entry with its verdict; those that run come first, in run order"`
 	Differences []Difference `json:"differences,omitempty" doc:"what is not as planned"`
@@ -399,6 +411,8 @@ func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookWarning](raw)
 	case KindHookNotified:
 		return decode[HookNotified](raw)
+	case KindHookSlow:
+		return decode[HookSlow](raw)
 	case KindSessionStarted:
 		return decode[SessionStarted](raw)
 	case KindSessionEnded:

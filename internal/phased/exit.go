@@ -72,6 +72,22 @@ type StopRequest struct {
 
 func (s *StopRequest) Error() string { return "told to stop by " + SignalName(s.Signal) }
 
+// SiblingFailed is the cause of a context that was cancelled because a hook that
+// ran beside its own has failed.
+type SiblingFailed struct {
+	Phase   string
+	Hook    Text
+	Refused bool // it was not run, for trust
+}
+
+func (s *SiblingFailed) Error() string {
+	how := "failed"
+	if s.Refused {
+		how = "was refused"
+	}
+	return fmt.Sprintf("%s/%s, which has the same number, %s", s.Phase, s.Hook, how)
+}
+
 // SignalName returns the conventional name of a signal: "SIGTERM", or
 // "signal 42" where it has none.
 func SignalName(s syscall.Signal) string {
@@ -89,13 +105,16 @@ func SignalName(s syscall.Signal) string {
 }
 
 // ExitByCause returns the Exit of a hook that phased ended, or did not start,
-// because its context ended by the cause: a *Timeout, a *StopRequest, or
-// anything else, which counts as a stop by SIGTERM.
+// because its context ended by the cause: a *Timeout, a *StopRequest, a
+// *SiblingFailed, or anything else, which counts as a stop by SIGTERM.
 func ExitByCause(cause error) Exit {
 	if t, ok := errors.AsType[*Timeout](cause); ok {
 		return Exit{Cause: CauseTimeout, Status: 124, Message: t.Error()}
 	}
 	s := &StopRequest{Signal: syscall.SIGTERM}
+	if f, ok := errors.AsType[*SiblingFailed](cause); ok {
+		return Exit{Cause: CauseStopped, Status: 128 + int(s.Signal), Signal: int(s.Signal), Message: "told to stop because " + f.Error()}
+	}
 	errors.As(cause, &s)
 	return Exit{Cause: CauseStopped, Status: 128 + int(s.Signal), Signal: int(s.Signal), Message: s.Error()}
 }

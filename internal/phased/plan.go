@@ -55,6 +55,28 @@ type Entry struct {
 	File FileID `json:"-"`
 }
 
+// NumberValue returns Number in the one form that numbers of the same value have:
+// that of 010 and 10.0 is 10, and that of none is 0.
+func (e Entry) NumberValue() string {
+	n := strings.TrimLeft(e.Number, " \t\n")
+	digits, negative := strings.CutPrefix(n, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+	if whole == "" && fraction == "" {
+		return "0"
+	}
+	if whole == "" {
+		whole = "0"
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	if negative {
+		whole = "-" + whole
+	}
+	return whole
+}
+
 // LooksLikeHook starts the detail of an entry whose name does not match and may
 // have been meant to: 50-x.SH, 50-x.sh~.
 const LooksLikeHook = "looks like a hook: "

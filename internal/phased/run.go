@@ -102,6 +102,7 @@ type HookRun struct {
 	Out        int64         `json:"out,omitempty"`         // bytes captured from stdout
 	Err        int64         `json:"err,omitempty"`         // bytes captured from stderr
 	Dropped    int64         `json:"dropped,omitempty"`     // bytes left out of the record
+	Slow       *HookSlow     `json:"slow,omitempty"`        // it took much longer than usual
 	Left       bool          `json:"left,omitempty"`        // left a process behind that holds its output
 	LeftBehind []LeftBehind  `json:"left_behind,omitempty"` // processes that it has left behind
 	LeftMore   int           `json:"left_more,omitempty"`   // how many more there were
@@ -111,6 +112,7 @@ type HookRun struct {
 	Reason     string        `json:"reason,omitempty"`      // the same in words
 	Nothing    bool          `json:"nothing,omitempty"`     // it said that there was nothing to do
 	Again      bool          `json:"again,omitempty"`       // this attempt failed, and another one follows
+	Pause      time.Duration `json:"pause_ns,omitempty"`    // after this time
 	Ended      bool          `json:"ended,omitempty"`       // the session ended in it
 	Ignored    bool          `json:"ignored,omitempty"`     // it failed, and the shell went on
 	Trace      *Trace        `json:"trace,omitempty"`       // where it failed
@@ -169,11 +171,15 @@ func (r *Run) Apply(e Event) bool {
 		}
 	case HookStarted:
 		if p := r.phase(d.Phase); p != nil {
-			p.Hooks = append(p.Hooks, HookRun{HookStarted: d, Status: StatusRunning, Began: e.Time})
+			p.add(HookRun{HookStarted: d, Status: StatusRunning, Began: e.Time})
 		}
 	case HookCut:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			h.Dropped += d.Dropped
+		}
+	case HookSlow:
+		if h := r.Hook(d.Phase, d.Hook); h != nil && !h.Status.Final() {
+			h.Slow = &d
 		}
 	case HookFinished:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
@@ -182,7 +188,7 @@ func (r *Run) Apply(e Event) bool {
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
 			h.LeftBehind, h.LeftMore, h.Leak = d.LeftBehind, d.LeftMore, d.Leak
 			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace
-			h.Nothing, h.Again = d.Nothing, d.Again
+			h.Nothing, h.Again, h.Pause = d.Nothing, d.Again, d.Pause
 		}
 	default:
 		r.applySession(e)
@@ -202,7 +208,7 @@ func (r *Run) applySession(e Event) {
 		r.Phases = append(r.Phases, PhaseRun{PhaseStarted: PhaseStarted{Phase: d.Phase}, Status: StatusSkipped, Began: e.Time, Skip: d.Reason, Reason: d.Message})
 	case HookSkipped:
 		if p := r.phase(d.Phase); p != nil {
-			p.Hooks = append(p.Hooks, HookRun{
+			p.add(HookRun{
 				HookStarted: HookStarted{Phase: d.Phase, Hook: d.Hook, Path: d.Path}, Status: StatusSkipped, Began: e.Time, Skip: d.Reason, Reason: d.Message,
 			})
 		}
@@ -286,6 +292,30 @@ func (r *Run) phase(name string) *PhaseRun {
 		}
 	}
 	return nil
+}
+
+// add puts a hook behind those before it: in run order, also where hooks run
+// together, so that nobody can see from the run who of them was first.
+func (p *PhaseRun) add(h HookRun) {
+	at := len(p.Hooks)
+	if p.Parallel != "" {
+		place := p.place(h.Hook)
+		for at > 0 && p.place(p.Hooks[at-1].Hook) > place {
+			at--
+		}
+	}
+	p.Hooks = slices.Insert(p.Hooks, at, h)
+}
+
+// place returns the place of a hook in run order; one that is not listed comes
+// last.
+func (p *PhaseRun) place(hook Text) int {
+	for i := range p.Entries {
+		if p.Entries[i].Name == hook {
+			return i
+		}
+	}
+	return len(p.Entries)
 }
 
 // Hook returns the last hook of that name that the phase started, or nil.

@@ -18,7 +18,7 @@ type SessionEnded struct {
 // PhaseSkipped tells that a phase was not entered.
 type PhaseSkipped struct {
 	Phase   string `json:"phase" doc:"phase"`
-	Reason  string `json:"reason" doc:"done (in the run that is resumed) or not-asked (--only)"`
+	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--only), failed (a success phase of a run that has failed), waiting (a phase at the end of a run that waits for a reboot) or killed (a phase that runs always, after the second signal)"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`
 }
 
@@ -27,7 +27,7 @@ type HookSkipped struct {
 	Phase   string `json:"phase" doc:"phase"`
 	Hook    Text   `json:"hook" doc:"hook"`
 	Path    Text   `json:"path,omitempty" doc:"its path"`
-	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--hook), not-readable (when its turn came), once, once-per-boot, once-per-content (how often it runs), or not-notified, not-changed (what it waits for)"`
+	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--hook), not-readable (when its turn came), sibling (one with the same number had failed), once, once-per-boot, once-per-content (how often it runs), or not-notified, not-changed (what it waits for)"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`
 }
 
@@ -36,6 +36,10 @@ const (
 	SkippedDone        = "done"
 	SkippedNotAsked    = "not-asked"
 	SkippedNotReadable = "not-readable"
+	SkippedSibling     = "sibling" // a hook with the same number failed before it began
+	SkippedFailed      = "failed"  // of a success phase: the run has failed
+	SkippedWaiting     = "waiting" // of a phase at the end: the run waits for a reboot
+	SkippedKilled      = "killed"  // of a phase that runs always: phased was told to stop for the second time
 	// By the frequency of the hook.
 	SkippedOnce           = "once"
 	SkippedOncePerBoot    = "once-per-boot"

@@ -52,10 +52,16 @@ func WaitsForReboot(r phased.Run, asked []phased.RebootRequest) *phased.RunWaiti
 		return h != nil && (h.Status == phased.StatusSucceeded || h.Exit == nil && req.EndsHook(req.Phase, req.Hook))
 	}
 	asked = slices.DeleteFunc(slices.Clone(asked), func(req phased.RebootRequest) bool { return !counts(req) })
+	// Of hooks that run together, one takes the others down with it.
+	ends := func(ph phased.PhaseRun, h phased.HookRun) bool {
+		return slices.ContainsFunc(asked, func(req phased.RebootRequest) bool {
+			other := r.Hook(req.Phase, req.Hook)
+			return req.EndsHook(h.Phase, h.Hook) || ph.Parallel != "" && req.EndsHook(h.Phase, req.Hook) && other.Exit == nil
+		})
+	}
 	for _, ph := range r.Phases {
 		for _, h := range ph.Hooks {
-			ends := func(req phased.RebootRequest) bool { return req.EndsHook(h.Phase, h.Hook) }
-			if h.Exit == nil && h.Status != phased.StatusSkipped && !slices.ContainsFunc(asked, ends) {
+			if h.Exit == nil && h.Status != phased.StatusSkipped && !ends(ph, h) {
 				return nil // something else took it away
 			}
 		}
@@ -170,6 +176,9 @@ func Continue(p phased.Plan, runs []phased.Run, o ContinueOptions) (Continuation
 			key := hookKey{ph.Name, e.Name}
 			reached = reached || key == from
 			d := h.decide(key, e)
+			if ph.When == phased.WhenAlways {
+				d.Run, d.Why = true, "runs at the end of every run"
+			}
 			if !d.Run && reached {
 				d.Run, d.Why = true, "asked for by --from"
 			}

@@ -67,7 +67,8 @@ func Load(o Options) (phased.Plan, error) {
 
 // jobs tells how many hooks may run at once, where a phase lets any.
 func (c *setting) jobs(p *phased.Plan) {
-	if !slices.ContainsFunc(c.life.Phases, func(ph phased.Phase) bool { return ph.Parallel != "" }) {
+	parallel := func(ph phased.Phase) bool { return ph.Parallel != "" }
+	if !slices.ContainsFunc(c.life.Phases, parallel) && (c.life.Failure == nil || !parallel(*c.life.Failure)) {
 		return
 	}
 	p.Jobs = runtime.NumCPU()

@@ -153,6 +153,9 @@ func cannotResume(p phased.Plan, r phased.Run) Errors {
 // first phase that is not.
 func (d *Decision) place(p phased.Plan, byName map[string]phased.PhaseRun) {
 	for _, pp := range p.Phases {
+		if pp.When == phased.WhenAlways {
+			continue // it runs at the end of this run as well
+		}
 		ran, known := byName[pp.Name]
 		if known && phaseDone(ran) || !known && laterRan(p, byName, pp.Name) {
 			d.Phases = append(d.Phases, pp.Name)
@@ -176,12 +179,16 @@ func laterRan(p phased.Plan, byName map[string]phased.PhaseRun, name string) boo
 	at := slices.IndexFunc(p.Phases, func(pp phased.PlannedPhase) bool { return pp.Name == name })
 	return slices.ContainsFunc(p.Phases[at+1:], func(pp phased.PlannedPhase) bool {
 		_, known := byName[pp.Name]
-		return known
+		return known && pp.When == ""
 	})
 }
 
 // phaseDone reports whether nothing of a phase is left to do.
 func phaseDone(ran phased.PhaseRun) bool {
+	switch ran.Skip {
+	case phased.SkippedFailed, phased.SkippedWaiting, phased.SkippedKilled:
+		return false // a phase at the end, which was not due
+	}
 	if ran.Status != phased.StatusSucceeded && ran.Status != phased.StatusSkipped {
 		return false
 	}
@@ -327,6 +334,8 @@ func joinedPhase(earlier, later phased.PhaseRun) phased.PhaseRun {
 	for _, e := range earlier.Hooks {
 		at := slices.IndexFunc(hooks, func(h phased.HookRun) bool { return h.Hook == e.Hook })
 		switch {
+		case e.Again: // its last attempt counts
+			continue
 		case at < 0 && hookDone(earlier, e.Hook):
 			hooks = append(hooks, e)
 		case at >= 0 && hooks[at].Status == phased.StatusSkipped:

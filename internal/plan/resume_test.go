@@ -14,7 +14,8 @@ import (
 
 // story makes the fold of a run of a plan from lines: "phase P", "ok H", "fail H",
 // "end H" (the session ended in it), "ignored H", "unreadable H", "done H" and
-// "timeout H"; "leave STATUS", "skip P", "left-out P", and how the run ended.
+// "timeout H", "again H" (an attempt that failed); "due P REASON" (a phase at the end
+// that was not); "leave STATUS", "skip P", "left-out P", and how the run ended.
 func story(t *testing.T, p phased.Plan, lines ...string) phased.Run {
 	t.Helper()
 	var r phased.Run
@@ -47,6 +48,12 @@ func story(t *testing.T, p phased.Plan, lines ...string) phased.Run {
 			ended(phased.Exit{Cause: phased.CauseOK}, false, false)
 		case "fail":
 			ended(bad, false, false)
+		case "again":
+			apply(phased.HookStarted{Phase: phase, Hook: hook})
+			apply(phased.HookFinished{Phase: phase, Hook: hook, Exit: bad, Again: true})
+		case "due":
+			of, reason, _ := strings.Cut(name, " ")
+			apply(phased.PhaseSkipped{Phase: of, Reason: reason})
 		case "end":
 			ended(bad, true, false)
 		case "ignored":

@@ -35,7 +35,7 @@ func TestElidedOutputIsToldOnce(t *testing.T) {
 			add(phased.HookOutput{Phase: "p", Hook: "loud", Stream: "out", Text: "first\n"})
 			for range 3 {
 				now = now.Add(50 * time.Second)
-				add(phased.HookOutput{})
+				add(phased.HookOutput{Phase: "p", Hook: "loud"})
 			}
 			v.Tick(now.Add(time.Second))
 			add(phased.HookOutput{Phase: "p", Hook: "loud", Stream: "out", Text: "last\n"})

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"phased/internal/phased"
@@ -19,14 +20,16 @@ type Live struct {
 	Signs bool
 	// NoResume says that nothing is kept for `phased resume`.
 	NoResume bool
+	// Left tells how long the run will go on; nil, or false: nobody knows.
+	Left func(r phased.Run, now time.Time) (phased.TimeLeft, bool)
 
 	out, err *printer
 	run      phased.Run
 	hooks    map[string]*hookView
-	cur      *hookView                   // the hook that runs; nil between hooks
-	block    *hookView                   // whose output stands last on the screen
-	failed   *hookView                   // the hook that the run fails for
-	since    int                         // hooks started after it
+	current  []*hookView                 // the hooks that run, in the order in which they were started
+	block    *hookView                   // whose output stands last on the screen, under its name
+	failed   map[string]*hookView        // hooks that have failed
+	shown    int                         // times that something was shown of a hook: see hookView.shown
 	half     string                      // stream of the line that is open at its right end, "" none
 	drawn    string                      // the life sign that stands on the last line, "" none
 	packed   bool                        // the phase above has nothing to run
@@ -47,6 +50,7 @@ type hookView struct {
 	late   bool
 	headed bool // its name was printed above its output
 	elided bool // it wrote more than was shown
+	shown  int  // what Live.shown was when it had ended
 	parts  [2]lines
 	tail   Tail
 }
@@ -57,7 +61,7 @@ const tailLines = 12
 
 // NewLive returns a Live that prints to out, and warnings and life signs to err.
 func NewLive(out, err io.Writer, s Style) *Live {
-	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, told: map[phased.HookWarning]bool{}, passed: map[string]bool{}}
+	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, failed: map[string]*hookView{}, told: map[phased.HookWarning]bool{}, passed: map[string]bool{}}
 }
 
 // Event shows an event. Those that the run does not take (a repeated one) show
@@ -81,7 +85,7 @@ func (l *Live) Event(e phased.Event) {
 		l.hookStarted(d, e.Time)
 	case phased.HookOutput:
 		if elided(d) {
-			l.elide(e)
+			l.elide(e, d)
 			return
 		}
 		l.output(d, e.Time)
@@ -89,6 +93,8 @@ func (l *Live) Event(e phased.Event) {
 		l.note(d.Phase, d.Hook, dim, Size(d.Dropped)+" left out of the record (it keeps "+Size(d.Limit)+" of a hook)")
 	case phased.HookSignalled:
 		l.note(d.Phase, d.Hook, yellow, "sent "+d.Signal+" to "+count(d.Count, "process")+": "+d.Reason)
+	case phased.HookSlow:
+		l.note(d.Phase, d.Hook, yellow, slowText(d, true))
 	case phased.HookFinished:
 		l.hookFinished(d)
 	case phased.PhaseFinished:
@@ -155,7 +161,7 @@ func (l *Live) phaseStarted(d phased.PhaseStarted) {
 		l.line("")
 	}
 	l.packed = packed
-	title := l.phaseTitle(d.Phase, d.Failure)
+	title := l.phaseTitle(d.Phase, d.Failure, d.When)
 	switch {
 	case d.Missing:
 		title += l.paint(dim, "  no directory")
@@ -177,15 +183,23 @@ func (l *Live) phaseStarted(d phased.PhaseStarted) {
 }
 
 func (l *Live) hookStarted(d phased.HookStarted, at time.Time) {
-	l.cur = &hookView{
+	v := &hookView{
 		key: Hook(d.Phase, d.Hook), hook: d.Hook, began: at, last: at,
 		tail: Tail{Max: tailLines},
 	}
-	l.hooks[l.cur.key] = l.cur
+	l.current = append(l.current, v)
+	l.hooks[v.key] = v
+	delete(l.failed, v.key)
 	l.signed = at
-	if l.failed != nil {
-		l.since++
+	l.shown++
+}
+
+// only returns the hook that runs, where that is one alone.
+func (l *Live) only() *hookView {
+	if len(l.current) == 1 {
+		return l.current[0]
 	}
+	return nil
 }
 
 func (l *Live) view(phase string, hook phased.Text) *hookView {
@@ -206,7 +220,7 @@ func (l *Live) head(v *hookView) {
 	}
 	v.headed, l.block = true, v
 	text := "  " + l.statusMark(phased.StatusRunning) + " " + Name(v.hook)
-	if v != l.cur {
+	if v.late {
 		text += l.paint(dim, "  from a process that it left behind")
 	}
 	l.line(text)
@@ -244,7 +258,19 @@ func (l *Live) goOn(part *lines, d phased.HookOutput) {
 	})
 }
 
+// rows shows a line of output: below the name of its hook, or behind it while
+// several hooks run.
 func (l *Live) rows(v *hookView, stream, line string) {
+	if !v.late {
+		l.shown++
+	}
+	if len(l.current) > 1 && !v.late {
+		l.block = nil
+		for _, row := range rows(line) {
+			l.line("  " + l.paint(dim, Name(v.hook)) + " " + l.gutter(stream) + l.Style.output(row))
+		}
+		return
+	}
 	l.head(v)
 	for _, row := range rows(line) {
 		l.line("    " + l.gutter(stream) + l.Style.output(row))
@@ -252,7 +278,13 @@ func (l *Live) rows(v *hookView, stream, line string) {
 }
 
 func (l *Live) note(phase string, hook phased.Text, colour, text string) {
-	l.head(l.view(phase, hook))
+	v := l.view(phase, hook)
+	if len(l.current) > 1 && !v.late {
+		l.block = nil
+		l.line("  " + l.paint(dim, Name(v.hook)) + "  " + l.paint(colour, text))
+		return
+	}
+	l.head(v)
 	l.line("    " + l.paint(colour, text))
 }
 
@@ -272,6 +304,12 @@ func (l *Live) hookFinished(d phased.HookFinished) {
 	case !d.Exit.OK():
 		left += "  " + l.paint(statusColour(phased.StatusOf(d.Exit.Cause)), ExitText(d.Exit))
 	}
+	if h := l.run.Hook(d.Phase, d.Hook); h != nil {
+		if text := attemptText(l.run, *h); text != "" {
+			left += l.paint(dim, "  "+text)
+		}
+	}
+	l.shown++
 	l.line(l.right(left, l.paint(dim, Took(d.Took))))
 	l.sourced(d)
 	if text := leftText(d.LeftBehind, d.LeftMore, d.Leak, 3); text != "" {
@@ -280,12 +318,14 @@ func (l *Live) hookFinished(d phased.HookFinished) {
 	if d.Left {
 		l.line("    " + l.paint(dim, "left a process behind that still holds its output"))
 	}
-	if !d.Exit.OK() && !d.Ignored && l.failed == nil {
+	l.current = slices.DeleteFunc(l.current, func(one *hookView) bool { return one == v })
+	if !d.Exit.OK() && !d.Ignored {
 		v.tail.End()
-		l.failed = v
+		v.shown = l.shown
+		l.failed[v.key] = v
 	}
 	v.late, v.headed = true, false
-	l.cur, l.block, l.ran = nil, nil, d.Hook
+	l.block, l.ran = nil, d.Hook
 	if !d.Left {
 		delete(l.hooks, v.key)
 	}
@@ -312,8 +352,8 @@ func (l *Live) stopping(d phased.RunStopping) {
 		return
 	}
 	what := "no further hook starts"
-	if l.cur != nil {
-		what = "ending " + l.cur.key
+	if len(l.current) > 0 {
+		what = "ending " + viewNames(l.current, 3, func(v *hookView) string { return v.key })
 	}
 	if l.run.Session == nil {
 		what += "; the failure phase follows"

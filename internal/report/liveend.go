@@ -20,28 +20,32 @@ const (
 
 // Tick shows that a hook still runs; call it about once a second.
 func (l *Live) Tick(now time.Time) {
-	v := l.cur
-	if v == nil {
+	if len(l.current) == 0 {
 		return
 	}
-	if l.openHalf(v) || l.half != "" {
+	if v := l.only(); v != nil && l.openHalf(v) || l.half != "" {
 		return
 	}
-	age, quiet := now.Sub(v.began), now.Sub(v.last)
+	age, quiet := ages(l.current, now)
+	names := viewNames(l.current, 3, func(v *hookView) string { return Name(v.hook) })
 	if !l.Signs {
 		if quiet >= quietAfter && now.Sub(l.signed) >= signEvery {
 			l.signed = now
-			l.talk(dim, "... "+lifeSign(Name(v.hook), age, quiet))
+			l.talk(dim, "... "+lifeSign(names, len(l.current), age, quiet)+leftInRun(l.Left, l.run, now))
 		}
 		return
 	}
 	if age < showAfter {
 		return
 	}
-	text := Name(v.hook) + "  " + About(age)
+	left := leftInRun(l.Left, l.run, now)
+	text := names + "  " + About(age)
 	if quiet >= quietAfter {
-		text = lifeSign(Name(v.hook), age, quiet)
+		if text += ", quiet for " + About(quiet); left == "" {
+			text = lifeSign(names, len(l.current), age, quiet)
+		}
 	}
+	text += left
 	if text == l.drawn {
 		return
 	}
@@ -52,9 +56,36 @@ func (l *Live) Tick(now time.Time) {
 	l.err.flush()
 }
 
-// lifeSign tells that a quiet hook is alive.
-func lifeSign(name string, age, quiet time.Duration) string {
-	return name + " has been running for " + About(age) + ", quiet for " + About(quiet)
+// lifeSign tells that a quiet hook is alive, or that n hooks are, the oldest of
+// which is of that age.
+func lifeSign(names string, n int, age, quiet time.Duration) string {
+	if n > 1 {
+		return names + " have been running for up to " + About(age) + ", quiet for " + About(quiet)
+	}
+	return names + " has been running for " + About(age) + ", quiet for " + About(quiet)
+}
+
+// ages returns how long the oldest of the hooks has been running, and for how long
+// all of them have been quiet.
+func ages(views []*hookView, now time.Time) (age, quiet time.Duration) {
+	quiet = now.Sub(views[0].last)
+	for _, v := range views {
+		age, quiet = max(age, now.Sub(v.began)), min(quiet, now.Sub(v.last))
+	}
+	return age, quiet
+}
+
+// viewNames returns the names of hooks with commas, the first max of them.
+func viewNames(views []*hookView, max int, name func(*hookView) string) string {
+	var words []string
+	for i, v := range views {
+		if i == max {
+			words = append(words, fmt.Sprintf("and %d more", len(views)-max))
+			break
+		}
+		words = append(words, name(v))
+	}
+	return strings.Join(words, ", ")
 }
 
 // openHalf shows output that has no line end yet, such as a row of dots.
@@ -138,8 +169,8 @@ func (l *Live) runFinished(d phased.RunFinished) {
 	} else {
 		l.out.failure(f, d.Status)
 	}
-	if l.run.Session == nil && l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
-		l.out.tail(l.failed.tail)
+	if v := l.above(f); v != nil && l.run.Session == nil {
+		l.out.tail(v.tail)
 	}
 	l.line("")
 	l.line("  after " + Took(d.Took) + ": " + tally(d.Ran, d.Failed, l.run.Start.Hooks) + fmt.Sprintf("; phased exits %d", d.ExitCode))
@@ -149,6 +180,15 @@ func (l *Live) runFinished(d phased.RunFinished) {
 	}
 	next = append(next, l.out.afterNext(l.run)...)
 	l.out.next(next)
+}
+
+// above returns the hook of a failure where something was shown since it ended, so
+// that its output stands far above; else nil.
+func (l *Live) above(f phased.Failure) *hookView {
+	if v := l.failed[Hook(f.Phase, f.Hook)]; v != nil && v.shown < l.shown {
+		return v
+	}
+	return nil
 }
 
 // runWaiting ends a run that waits for a reboot.

@@ -83,8 +83,8 @@ func (l *Live) warning(w phased.HookWarning) {
 	text := l.mark("⚠ ", "! ")
 	indent := "      "
 	switch {
-	case l.cur != nil && l.cur.key == Hook(w.Phase, w.Hook):
-		l.head(l.cur)
+	case l.only() != nil && l.only().key == Hook(w.Phase, w.Hook):
+		l.head(l.only())
 	case w.Hook == "":
 		indent = "  "
 	case w.Hook != l.ran:
@@ -120,9 +120,9 @@ func (l *Live) sourced(d phased.HookFinished) {
 // sessionFailed ends a run that has failed and has a session.
 func (l *Live) sessionFailed(f phased.Failure) {
 	l.out.failed(Story{Run: l.run}, brief())
-	if l.failed != nil && l.since > 0 && l.failed.key == Hook(f.Phase, f.Hook) {
+	if v := l.above(f); v != nil {
 		l.out.line("")
-		l.out.tail(l.failed.tail)
+		l.out.tail(v.tail)
 	}
 }
 

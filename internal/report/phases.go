@@ -25,8 +25,8 @@ func (p *printer) phases(st Story) {
 			skipped[text] = true
 		}
 		entered[ph.Phase] = true
-		if !ph.Failure {
-			p.phase(ph, st.All)
+		if !ph.Failure && ph.When != phased.WhenAlways {
+			p.phase(r, ph, st.All)
 		}
 	}
 	for _, name := range r.Start.Phases {
@@ -35,14 +35,14 @@ func (p *printer) phases(st Story) {
 		}
 	}
 	for _, ph := range r.Phases {
-		if ph.Failure {
-			p.phase(ph, st.All)
+		if ph.Failure || ph.When == phased.WhenAlways {
+			p.phase(r, ph, st.All)
 		}
 	}
 }
 
-func (p *printer) phase(ph phased.PhaseRun, all bool) {
-	title := p.phaseTitle(ph.Phase, ph.Failure)
+func (p *printer) phase(r phased.Run, ph phased.PhaseRun, all bool) {
+	title := p.phaseTitle(ph.Phase, ph.Failure, ph.When)
 	switch {
 	case ph.Status == phased.StatusSkipped:
 		p.line(title + p.paint(dim, "  skipped: "+Safe(oneLine(ph.Reason), false)))
@@ -63,11 +63,11 @@ func (p *printer) phase(ph phased.PhaseRun, all bool) {
 	p.warnings(ph.Warnings, "", "  ")
 	hidden := 0
 	for _, h := range ph.Hooks {
-		if h.Status == phased.StatusSucceeded && len(h.Warnings) == 0 && p.Terminal && !all && len(ph.Hooks) > longPhase {
+		if h.Status == phased.StatusSucceeded && len(h.Warnings) == 0 && h.Slow == nil && p.Terminal && !all && len(ph.Hooks) > longPhase {
 			hidden++
 			continue
 		}
-		p.hookLine(h)
+		p.hookLine(r, h)
 	}
 	if hidden > 0 {
 		p.line("  " + p.statusMark(phased.StatusSucceeded) + " " + fmt.Sprintf("%s succeeded", count(hidden, "hook")) + p.paint(dim, "  (--all lists them)"))
@@ -90,7 +90,7 @@ func (p *printer) notRun(names []phased.Text, all bool) {
 	}
 }
 
-func (p *printer) hookLine(h phased.HookRun) {
+func (p *printer) hookLine(r phased.Run, h phased.HookRun) {
 	left := "  " + p.statusMark(h.Status) + " " + Name(h.Hook)
 	right := p.took(h.Took)
 	switch {
@@ -107,11 +107,17 @@ func (p *printer) hookLine(h phased.HookRun) {
 	case !h.Exit.OK():
 		left += "  " + p.paint(statusColour(h.Status), ExitText(*h.Exit))
 	}
+	if text := attemptText(r, h); text != "" {
+		left += p.paint(dim, "  "+text)
+	}
 	if h.Changes > 0 {
 		left += p.paint(dim, "  changed "+count(h.Changes, "name"))
 	}
 	p.line(p.right(left, p.paint(dim, right)))
 	p.hookNotes(h)
+	if h.Slow != nil {
+		p.line("      " + p.paint(yellow, p.wasSlow(*h.Slow)))
+	}
 	if text := leftText(h.LeftBehind, h.LeftMore, h.Leak, 8); text != "" {
 		p.line("      " + p.paint(dim, text))
 	}

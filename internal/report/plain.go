@@ -18,11 +18,13 @@ type Plain struct {
 	Style
 	// NoResume says that nothing is kept for `phased resume`.
 	NoResume bool
+	// Left tells how long the run will go on; nil, or false: nobody knows.
+	Left func(r phased.Run, now time.Time) (phased.TimeLeft, bool)
 
 	out, err *printer
 	run      phased.Run
 	open     map[string]*[2]lines
-	running  *hookView
+	running  []*hookView
 	signed   time.Time
 }
 
@@ -45,15 +47,15 @@ func (p *Plain) Event(e phased.Event) {
 	case phased.PhaseStarted:
 		p.phaseStarted(d)
 	case phased.HookStarted:
-		p.hook(d.Phase, d.Hook, "started")
+		p.hook(d.Phase, d.Hook, p.startedText(d))
 		if d.Run != "" {
 			p.hook(d.Phase, d.Hook, "is run "+d.Run)
 		}
-		p.running = &hookView{key: Hook(d.Phase, d.Hook), began: e.Time, last: e.Time}
+		p.running = append(p.running, &hookView{key: Hook(d.Phase, d.Hook), began: e.Time, last: e.Time})
 		p.signed = e.Time
 	case phased.HookOutput:
 		if elided(d) {
-			p.elide(e)
+			p.elide(e, d)
 			return
 		}
 		p.output(d, e.Time)
@@ -61,12 +63,14 @@ func (p *Plain) Event(e phased.Event) {
 		p.hook(d.Phase, d.Hook, fmt.Sprintf("cut: %d bytes left out of the record (limit %d)", d.Dropped, d.Limit))
 	case phased.HookSignalled:
 		p.hook(d.Phase, d.Hook, fmt.Sprintf("sent %s to %s: %s", d.Signal, count(d.Count, "process"), d.Reason))
+	case phased.HookSlow:
+		p.hook(d.Phase, d.Hook, "is "+slowText(d, false))
 	case phased.HookFinished:
 		p.hookFinished(d)
 	case phased.PhaseFinished:
 		p.phaseFinished(d)
 	case phased.RunStopping:
-		p.talk(stoppingText(d, p.run.Session != nil))
+		p.talk(stoppingText(d, p.run.Session != nil, len(p.running)))
 	case phased.RunWarning:
 		p.talk("warning: " + Safe(d.Message, false))
 	case phased.RunFinished:
@@ -97,11 +101,14 @@ func (p *Plain) talk(text string) {
 	p.err.flush()
 }
 
-func stoppingText(d phased.RunStopping, session bool) string {
+func stoppingText(d phased.RunStopping, session bool, running int) string {
 	if d.Kill {
 		return "told to stop again: killing what still runs"
 	}
 	text := "told to stop by " + d.Signal + ": ending the hook that runs"
+	if running > 1 {
+		text = fmt.Sprintf("told to stop by %s: ending the %d hooks that run", d.Signal, running)
+	}
 	if !session {
 		text += "; the failure phase follows"
 	}
@@ -122,13 +129,34 @@ func (p *Plain) phaseStarted(d phased.PhaseStarted) {
 		what += fmt.Sprintf(", %d skipped", n)
 	}
 	kind := "started"
-	if d.Failure {
+	switch {
+	case d.Failure:
 		kind = "started as failure phase"
+	case d.When == phased.WhenSuccess:
+		kind = "started as success phase"
+	case d.When == phased.WhenAlways:
+		kind = "started as phase that always runs"
 	}
 	p.out.printf("phase %s %s: %s\n", d.Phase, kind, what)
 	for _, diff := range d.Differences {
 		p.out.printf("phase %s differs: %s\n", d.Phase, differenceText(diff))
 	}
+}
+
+func (p *Plain) startedText(d phased.HookStarted) string {
+	if d.Attempt > 1 {
+		return "started: attempt " + attemptOf(p.run, d)
+	}
+	return "started"
+}
+
+func (p *Plain) view(key string) *hookView {
+	for _, v := range p.running {
+		if v.key == key {
+			return v
+		}
+	}
+	return nil
 }
 
 func (p *Plain) output(d phased.HookOutput, at time.Time) {
@@ -138,15 +166,15 @@ func (p *Plain) output(d phased.HookOutput, at time.Time) {
 		parts = new([2]lines)
 		p.open[key] = parts
 	}
-	if p.running != nil && p.running.key == key {
-		p.running.last = at
+	if v := p.view(key); v != nil {
+		v.last = at
 	}
 	parts[streamIndex(d.Stream)].add(string(d.Text), func(line string) { p.outputLine(d.Stream, key, line) })
 }
 
 // elide tells once a hook that it writes more than is shown.
-func (p *Plain) elide(e phased.Event) {
-	v := p.running
+func (p *Plain) elide(e phased.Event, d phased.HookOutput) {
+	v := p.view(Hook(d.Phase, d.Hook))
 	if v == nil {
 		return
 	}
@@ -176,11 +204,16 @@ func (p *Plain) endOutput(key string) {
 
 func (p *Plain) hookFinished(d phased.HookFinished) {
 	p.endOutput(Hook(d.Phase, d.Hook))
-	p.running = nil
-	if d.Exit.OK() {
-		p.hook(d.Phase, d.Hook, "succeeded in "+Seconds(d.Took))
-	} else {
+	p.running = slices.DeleteFunc(p.running, func(v *hookView) bool { return v.key == Hook(d.Phase, d.Hook) })
+	switch text := okText(d.Exit, d.Nothing); {
+	case d.Again:
+		p.hook(d.Phase, d.Hook, string(phased.StatusOf(d.Exit.Cause))+" in "+Seconds(d.Took)+": "+ExitText(d.Exit)+"; tried again after "+Seconds(d.Pause))
+	case !d.Exit.OK():
 		p.hook(d.Phase, d.Hook, string(phased.StatusOf(d.Exit.Cause))+" in "+Seconds(d.Took)+": "+ExitText(d.Exit))
+	case text != "":
+		p.hook(d.Phase, d.Hook, "succeeded in "+Seconds(d.Took)+": "+text)
+	default:
+		p.hook(d.Phase, d.Hook, "succeeded in "+Seconds(d.Took))
 	}
 	p.sourced(d)
 	if text := leftText(d.LeftBehind, d.LeftMore, d.Leak, 3); text != "" {
@@ -236,15 +269,19 @@ func (p *Plain) runWaiting(d phased.RunWaiting) {
 	p.out.printf("next: %s\n", p.Command("show", p.run.ID))
 }
 
-// Tick tells of a hook that has been quiet for a minute; call it about once a
+// Tick tells of hooks that have all been quiet for a minute; call it about once a
 // second.
 func (p *Plain) Tick(now time.Time) {
-	v := p.running
-	if v == nil || now.Sub(v.last) < signEvery || now.Sub(p.signed) < signEvery {
+	if len(p.running) == 0 || now.Sub(p.signed) < signEvery {
+		return
+	}
+	age, quiet := ages(p.running, now)
+	if quiet < signEvery {
 		return
 	}
 	p.signed = now
-	p.talk("... " + lifeSign(v.key, now.Sub(v.began), now.Sub(v.last)))
+	names := viewNames(p.running, 3, func(v *hookView) string { return v.key })
+	p.talk("... " + lifeSign(names, len(p.running), age, quiet) + leftInRun(p.Left, p.run, now))
 }
 
 // Flush writes out what was printed and returns the first error of the writers.

@@ -64,7 +64,7 @@ func (p *printer) untrusted(all []phased.Untrusted) {
 
 func (p *printer) planPhase(pl phased.Plan, ph phased.PlannedPhase, n int) int {
 	p.line("")
-	title := p.phaseTitle(ph.Name, ph.Failure)
+	title := p.phaseTitle(ph.Name, ph.Failure, ph.When)
 	if ph.Missing {
 		p.line(title + p.paint(dim, "  no directory "+Name(phased.Text(ph.Dir))))
 		return n

@@ -43,6 +43,19 @@ func Subject(r phased.Run) (phase string, hook phased.Text, ok bool) {
 	return "", "", false
 }
 
+// runningHooks returns how many hooks of the run are running.
+func runningHooks(r phased.Run) int {
+	n := 0
+	for _, p := range r.Phases {
+		for _, h := range p.Hooks {
+			if h.Status == phased.StatusRunning {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Show prints the record of one run: what failed first, with the end of its
 // output, then the phases and hooks with their times, then what took longest.
 func Show(w io.Writer, s Style, st Story) error {
@@ -79,7 +92,11 @@ func (p *printer) headline(st Story) {
 			p.line("  " + Name(h.Path) + p.after(*h))
 		}
 	case found:
-		p.line(p.paint(bold, "RUNNING") + "  " + p.paint(bold, Hook(phase, hook)))
+		beside := ""
+		if n := runningHooks(r); n > 1 {
+			beside = p.paint(dim, fmt.Sprintf("  and %d more", n-1))
+		}
+		p.line(p.paint(bold, "RUNNING") + "  " + p.paint(bold, Hook(phase, hook)) + beside)
 		if h := r.Hook(phase, hook); h != nil {
 			p.line("  " + Name(h.Path) + p.after(*h))
 		}
@@ -191,7 +208,14 @@ func (p *printer) facts(r phased.Run) {
 	if s.SudoUser != "" {
 		who += ", by sudo from " + Safe(s.SudoUser, false)
 	}
-	p.fact("by", fmt.Sprintf("%s on %s, process %d", Safe(who, false), Safe(s.Host, false), s.Pid))
+	who = fmt.Sprintf("%s on %s, process %d", Safe(who, false), Safe(s.Host, false), s.Pid)
+	if c := s.Caller; c != nil {
+		who += fmt.Sprintf(", called by %s (process %d)", Name(c.Command), c.Pid)
+	}
+	p.fact("by", who)
+	if s.Trigger != "" {
+		p.fact("trigger", Safe(oneLine(string(s.Trigger)), false))
+	}
 	if len(s.Argv) > 0 {
 		p.fact("command", commandLine(s.Argv))
 	}

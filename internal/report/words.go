@@ -70,9 +70,14 @@ func (s Style) statusMark(st phased.Status) string {
 }
 
 // phaseTitle returns how a phase is headed.
-func (s Style) phaseTitle(name string, failure bool) string {
-	if failure {
+func (s Style) phaseTitle(name string, failure bool, when phased.PhaseWhen) string {
+	switch {
+	case failure:
 		return s.paint(bold, name) + s.paint(dim, " (failure phase)")
+	case when == phased.WhenSuccess:
+		return s.paint(bold, name) + s.paint(dim, " (success phase)")
+	case when == phased.WhenAlways:
+		return s.paint(bold, name) + s.paint(dim, " (always runs)")
 	}
 	return s.paint(bold, name)
 }
