@@ -343,7 +343,7 @@ func normal(text string) string {
 		{`(by +)\S+ on \S+,`, "${1}WHO on HOST,"},
 		{`"(took_ns|mono|pid|pid_start|user_ns|system_ns|max_rss)":( ?)\d+`, `"$1":${2}0`},
 		{`,\s*"(read|written|memory_peak|tasks_peak)":( ?)\d+`, ""}, // only where the disk was asked
-		{`(\S)  +`, "$1  "}, // columns are as wide as paths are long
+		{`(\S)  +`, "$1  "},                                         // columns are as wide as paths are long
 	} {
 		text = regexp.MustCompile(r[0]).ReplaceAllString(text, r[1])
 	}
