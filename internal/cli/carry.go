@@ -32,7 +32,7 @@ func (j *job) carries() (carrying, error) {
 	if err != nil {
 		return carrying{}, cannotRecord(err)
 	}
-	phases := phasesOf(j.plan)
+	phases := phasesByName(j.plan)
 	run := carry.NewRun(carry.Options{
 		Files: files, Allow: j.settings.CarryAllow, Total: mostCarried(), Redact: j.secrets, Learn: j.secrets.Learn,
 		Keep: j.resumable() != "off", Log: j.carried,
@@ -51,7 +51,7 @@ func (j *job) carries() (carrying, error) {
 	return carrying{run, files}, nil
 }
 
-func phasesOf(p phased.Plan) map[string]phased.Phase {
+func phasesByName(p phased.Plan) map[string]phased.Phase {
 	phases := map[string]phased.Phase{}
 	for _, ph := range p.Phases {
 		phases[ph.Name] = ph.Phase
@@ -139,6 +139,17 @@ func both(first, then func(*phased.Hook) error) func(*phased.Hook) error {
 			return err
 		}
 		return then(h)
+	}
+}
+
+// afterBoth makes one of two functions that look at what a hook has left: the
+// form of engine.Options.After. What the first one makes fail the second one sees
+// as failed.
+func afterBoth(first, then func(phased.Hook, *phased.Result) ([]phased.Payload, error)) func(phased.Hook, *phased.Result) ([]phased.Payload, error) {
+	return func(h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
+		found, err := first(h, res)
+		more, err2 := then(h, res)
+		return append(found, more...), errors.Join(err, err2)
 	}
 }
 

@@ -90,6 +90,9 @@ func (c cleaning) hook(p Payload) Payload {
 	case HookSummary:
 		p.Hook, p.Text = c.text(p.Hook), c.text(p.Text)
 		return p
+	case HookNotified:
+		p.Hook, p.Names = c.text(p.Hook), c.strings(p.Names)
+		return p
 	case SpaceChanged:
 		p.Hook = c.text(p.Hook)
 		return p

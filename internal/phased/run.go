@@ -123,6 +123,8 @@ type HookRun struct {
 	// Summary is what it says of itself to people, in Markdown.
 	Summary     Text  `json:"summary,omitempty"`
 	SummarySize int64 `json:"summary_size,omitempty"` // bytes of the whole where it was cut
+	// Notified are the names that it has notified.
+	Notified []string `json:"notified,omitempty"`
 }
 
 // Apply adds an event to the run. It is pure, idempotent by seq (an event that
@@ -223,6 +225,14 @@ func (r *Run) applySession(e Event) {
 	case HookSummary:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			h.Summary, h.SummarySize = d.Text, d.Size
+		}
+	case HookNotified:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			for _, name := range d.Names {
+				if !slices.Contains(h.Notified, name) {
+					h.Notified = append(h.Notified, name)
+				}
+			}
 		}
 	case SpaceChanged:
 		if d.Phase == "" {
