@@ -32,7 +32,7 @@ func (j *job) carries() (carrying, error) {
 	if err != nil {
 		return carrying{}, cannotRecord(err)
 	}
-	phases := phasesOf(j.plan)
+	phases := phasesByName(j.plan)
 	run := carry.NewRun(carry.Options{
 		Files: files, Allow: j.settings.CarryAllow, Total: mostCarried(), Redact: j.secrets, Learn: j.secrets.Learn,
 		Keep: j.resumable() != "off", Log: j.carried,
@@ -51,7 +51,7 @@ func (j *job) carries() (carrying, error) {
 	return carrying{run, files}, nil
 }
 
-func phasesOf(p phased.Plan) map[string]phased.Phase {
+func phasesByName(p phased.Plan) map[string]phased.Phase {
 	phases := map[string]phased.Phase{}
 	for _, ph := range p.Phases {
 		phases[ph.Name] = ph.Phase
@@ -139,6 +139,19 @@ func both(first, then func(*phased.Hook) error) func(*phased.Hook) error {
 			return err
 		}
 		return then(h)
+	}
+}
+
+// inTurn is two of engine.Options.After: the second sees how the hook ended as the
+// first has left it.
+func inTurn(first, then func(phased.Hook, *phased.Result) ([]phased.Payload, error)) func(phased.Hook, *phased.Result) ([]phased.Payload, error) {
+	return func(h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
+		told, err := first(h, res)
+		if err != nil {
+			return told, err
+		}
+		more, err := then(h, res)
+		return append(told, more...), err
 	}
 }
 

@@ -121,11 +121,16 @@ func newRoot(w *World) *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.Flags().SortFlags = false
-	if len(w.Argv) > 1 && w.Argv[1] == "run" {
-		// The flags of a dozen commands take a tenth of a millisecond, and the
-		// first hook waits.
+	// The flags of two dozen commands take a tenth of a millisecond, and a hook
+	// waits.
+	switch w.verb() {
+	case "run":
 		root.AddCommand(newRun(w))
-	} else {
+	case "notify":
+		root.AddCommand(newNotify(w))
+	case "changed":
+		root.AddCommand(newChanged(w))
+	default:
 		root.AddCommand(commands(w)...)
 	}
 	root.SetHelpCommand(newHelp(w))
@@ -139,11 +144,19 @@ func newRoot(w *World) *cobra.Command {
 	return root
 }
 
+// verb is the command that is typed, where it is the first word.
+func (w *World) verb() string {
+	if len(w.Argv) < 2 {
+		return ""
+	}
+	return w.Argv[1]
+}
+
 // commands are all but help.
 func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(w), newWatch(w), newPlan(w), newCheck(w),
-		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newEnv(w), newBlame(w), newForget(w),
+		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newNotify(w), newChanged(w), newEnv(w), newBlame(w), newForget(w),
 		newRuns(w), newShow(w), newStats(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),

@@ -36,7 +36,7 @@ type exitCode struct {
 func exitCodes() []exitCode {
 	return []exitCode{
 		{exitOK, "success", "all is well: every hook succeeded; check found no error; what was asked for was done", false},
-		{exitHook, "hook failed", "a hook failed, was killed by a signal or could not be run", false},
+		{exitHook, "hook failed", "a hook failed, was killed by a signal or could not be run; or phased changed found no change", false},
 		{exitInvalid, "invalid", "the command line, the settings or the plan is invalid, check found errors, or there is no such run or hook; a phase could not be listed, or is not what was planned and its list is pinned", false},
 		{exitInternal, "internal", "phased itself could not go on: the record cannot be written or read, or a hook cannot be waited for", false},
 		{exitBusy, "busy", "another run of the same base goes on, or a dead run has left processes running", false},

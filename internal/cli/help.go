@@ -37,9 +37,15 @@ Of hooks that are sourced into one bash, as those of DevStack's extras.d:
   phased env                   the variables, functions and options that they share
   phased blame NAME            which hook set, changed or removed one
 
-Further: prune, forget, reboot-needed, shell-init, install-personalities,
-uninstall-personalities, completion, version. phased help COMMAND tells all about one; phased help exit-codes lists
-the exit codes.
+In a hook:
+
+  phased notify nginx          let hooks run that wait for that, once
+  phased changed FILE          whether a file is as this hook last saw it
+  phased reboot-needed         ask for a reboot of the host
+
+Further: prune, forget, shell-init, install-personalities, uninstall-personalities,
+completion, version. phased help COMMAND tells all about one; phased help exit-codes
+lists the exit codes.
 `)
 	return err
 }

@@ -331,13 +331,17 @@ func (o *resumeOptions) tell(w *World, j *job, r phased.Run, c plan.Continuation
 	}
 	m := j.memory()
 	for _, d := range c.Hooks {
-		if e, found := entryOf(j.plan, d.Phase, d.Hook); d.Run && found {
+		if e, found := entryOf(j.plan, d.Phase, d.Hook); found && (d.Run || len(e.When) > 0) {
 			reason, message, err := m.skip(d.Phase, e)
-			if err != nil {
+			switch {
+			case err != nil:
 				return broken("%v", err)
-			}
-			if reason != "" {
+			case reason != "" && d.Run:
 				d.Run, d.Why = false, reason+": "+message
+			case reason == "" && d.Run:
+				d.Why = bothOf(message, d.Why)
+			case reason == "":
+				d.Run, d.Why = true, message
 			}
 		}
 		text.Hooks = append(text.Hooks, report.ResumedHook(d))

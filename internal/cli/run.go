@@ -80,6 +80,7 @@ type job struct {
 	settings *config.Settings
 	plan     phased.Plan
 	secrets  *redact.Set
+	files    *config.SecretFiles // that hooks name
 	store    *journal.Store
 	id       string
 	base     string
@@ -184,6 +185,9 @@ func (j *job) ready(ctx context.Context) (err error) {
 	if j.secrets, err = secretSet(s, j.plan); err != nil {
 		return err
 	}
+	if j.files, err = hookSecrets(j.secrets, j.plan); err != nil {
+		return err
+	}
 	if j.guard, err = o.places.guard(s, j.plan); err != nil {
 		return err
 	}
@@ -223,7 +227,10 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := lock.SetRun(j.id); err != nil {
 		return phased.Run{}, errors.Join(cannotRecord(err), writer.Close(), lock.Unlock())
 	}
-	start := j.start()
+	start, m := j.start(), j.memory()
+	if err := j.pickUp(m, lock); err != nil {
+		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
+	}
 	j.early.Wait()
 	if j.cannot != nil {
 		return phased.Run{}, errors.Join(&failure{exitInternal, j.cannot}, writer.Close(), lock.Unlock())
@@ -237,21 +244,23 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	m := j.memory()
 	skip := j.skipOf(m)
 	j.usual = j.newBaselines(ctx, skip)
 	screen, manager := newScreen(j, writer), newNotifier(j, writer)
 	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: c.executor(j, ex), Lock: held.take, Before: both(held.environ, c.Before), After: c.After, Between: c.Settle,
+		Executor: c.executor(j, ex), Lock: held.take, Before: both(j.beforeHook(m), both(held.environ, c.Before)), After: inTurn(c.After, j.afterHook(m)), Between: c.Settle,
 		Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
-		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv, FailureEnv: j.failureEnv,
+		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv(m), FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
 		Skip: c.passing(skip), Usual: j.usual.usual, Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	j.usual.close()
 	j.contain.Close() // now: a reader that does not read holds up what follows
+	if e := m.settle(j.plan, run); e != nil {
+		j.w.talk("cannot remove notifications that were served: %v", e) // who served them knows
+	}
 	err = errors.Join(err, c.files.Close(), writer.Close(), lock.Unlock())
 	if err == nil {
 		err = m.forgetReboots(run)
@@ -286,13 +295,17 @@ func (j *job) executor(contain *executor.Containment) (engine.Executor, error) {
 }
 
 // hookEnv is what every hook is told of the run.
-func (j *job) hookEnv(phase string, hook phased.Text) []phased.Text {
-	return []phased.Text{
-		phased.Text("PHASED_RUN_ID=" + j.id),
-		phased.Text("PHASED_LIFECYCLE=" + j.plan.Lifecycle),
-		phased.Text("PHASED_PHASE=" + phase),
-		"PHASED_HOOK=" + hook,
-		phased.Text("PHASED_STATE_DIR=" + j.store.Dir()),
+func (j *job) hookEnv(m memory) func(phase string, hook phased.Text) []phased.Text {
+	return func(phase string, hook phased.Text) []phased.Text {
+		return []phased.Text{
+			phased.Text("PHASED_RUN_ID=" + j.id),
+			phased.Text("PHASED_LIFECYCLE=" + j.plan.Lifecycle),
+			"PHASED_BASE=" + j.plan.Base,
+			phased.Text("PHASED_PHASE=" + phase),
+			"PHASED_HOOK=" + hook,
+			phased.Text("PHASED_STATE_DIR=" + j.store.Dir()),
+			phased.Text("PHASED_NOTIFY=" + m.notesPath(phase, hook)),
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"phased/internal/config"
@@ -22,6 +24,24 @@ func secretSet(s *config.Settings, p phased.Plan) (*redact.Set, error) {
 		return nil, &failure{exitInvalid, fmt.Errorf("%w\nNo hook was run: what a secret file holds could not be kept out of the record. See secrets.files in %s", err, orText(s.File, "the settings"))}
 	}
 	return set, nil
+}
+
+// hookSecrets looks at the files that hooks of a plan name as secret, and goes on to
+// do so while they run. One that is not there yet may come; one that is there and
+// cannot be read lets nothing start.
+func hookSecrets(set *redact.Set, p phased.Plan) (*config.SecretFiles, error) {
+	files := config.WatchSecrets(set)
+	for _, ph := range phasesOf(p) {
+		for _, e := range ph.Hooks() {
+			files.Add(e.Secrets...)
+			for _, s := range e.Secrets {
+				if err := files.Check(s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return nil, &failure{exitInvalid, fmt.Errorf("%w\nNo hook was run: what a secret file holds could not be kept out of the record. See secret= of %s", err, e.Path)}
+				}
+			}
+		}
+	}
+	return files, nil
 }
 
 // cleaned takes the secrets of a set out of what is told of a run.

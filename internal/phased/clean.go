@@ -87,6 +87,9 @@ func (c cleaning) hook(p Payload) Payload {
 	case HookWarning:
 		p.Hook, p.Message, p.File = c.text(p.Hook), c.clean(p.Message), c.text(p.File)
 		return p
+	case HookNotified:
+		p.Hook, p.Names = c.text(p.Hook), c.strings(p.Names)
+		return p
 	case HookSummary:
 		p.Hook, p.Text = c.text(p.Hook), c.text(p.Text)
 		return p

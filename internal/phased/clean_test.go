@@ -87,7 +87,7 @@ func TestCleanedCleansEveryText(t *testing.T) {
 		hook.output.phase hook.output.stream hook.output.text hook.cut.phase hook.signalled.phase hook.signalled.signal
 		hook.finished.phase hook.finished.exit.cause hook.finished.files.type hook.finished.files.path hook.finished.trace.how
 		hook.finished.trace.variables.name hook.finished.trace.variables.value.attributes hook.finished.trace.variables.value.digest
-		hook.warning.phase hook.warning.code hook.slow.phase hook.summary.phase`) {
+		hook.warning.phase hook.warning.code hook.slow.phase hook.summary.phase hook.notified.phase`) {
 		left[path] = true
 	}
 	for _, zero := range phased.Payloads() {

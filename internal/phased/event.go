@@ -34,6 +34,7 @@ const (
 	KindHookSkipped    Kind = "hook.skipped"
 	KindHookWarning    Kind = "hook.warning"
 	KindHookSummary    Kind = "hook.summary"
+	KindHookNotified   Kind = "hook.notified"
 	KindSessionStarted Kind = "session.started"
 	KindSessionEnded   Kind = "session.ended"
 	KindSpaceChanged   Kind = "space.changed"
@@ -78,6 +79,7 @@ func Payloads() []Payload {
 		HookSlow{},
 		HookFinished{},
 		HookSummary{},
+		HookNotified{},
 		SpaceChanged{},
 		HookWarning{},
 		PhaseFinished{},
@@ -166,7 +168,7 @@ type HookStarted struct {
 	Timeout  Duration     `json:"timeout,omitempty" doc:"time limit in force"`
 	Attempt  int          `json:"attempt,omitempty" doc:"number of the attempt, from 2; absent: the first"`
 	Locks    []string     `json:"locks,omitempty" doc:"locks that it holds"`
-	Why      string       `json:"why,omitempty" doc:"why it runs in a run that resumes another"`
+	Why      string       `json:"why,omitempty" doc:"why it runs, where that is not matter of course: it resumes, it was notified, what it waits for changed"`
 	Inputs   []Input      `json:"inputs,omitempty" doc:"files that it says it depends on, as they were before it started"`
 	Files    []Descriptor `json:"files,omitempty" doc:"inherited output that is a regular file: where this hook's output starts"`
 	Run      string       `json:"run,omitempty" doc:"id of the run that this hook is: a lifecycle that is called by another"`
@@ -413,6 +415,8 @@ func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookSummary](raw)
 	case KindHookSlow:
 		return decode[HookSlow](raw)
+	case KindHookNotified:
+		return decode[HookNotified](raw)
 	case KindSessionStarted:
 		return decode[SessionStarted](raw)
 	case KindSessionEnded:

@@ -22,13 +22,14 @@ const (
 	CauseTrust     Cause = "refused"    // not run: somebody else could have written it
 	CauseReboot    Cause = "reboot"     // a reboot that was asked for could not be waited for: one too many, or the run had failed
 	CauseLeak      Cause = "leak"       // left processes behind, which its policy forbids
+	CauseNotify    Cause = "notify"     // what it left in PHASED_NOTIFY cannot be understood
 	CauseCarry     Cause = "carry"      // what it hands to later hooks was refused
 	CauseInternal  Cause = "internal"   // phased itself could not go on (disk, executor)
 )
 
 // Exit is how one hook ended. A failed hook is a result, not a Go error.
 type Exit struct {
-	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped, cannot-run, leak, carry or refused"`
+	Cause   Cause  `json:"cause" doc:"ok, exit, signal, timeout, stopped, cannot-run, leak, notify, carry or refused"`
 	Status  int    `json:"status" doc:"exit status as a shell sees it: 0 to 255, 128+n for signal n, 126 or 127 where it could not be run"`
 	Signal  int    `json:"signal,omitempty" doc:"number of the signal that ended it"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`

@@ -120,6 +120,8 @@ type HookRun struct {
 	// have them.
 	Changes  int           `json:"changes,omitempty"`
 	Warnings []HookWarning `json:"warnings,omitempty"`
+	// Notified are the names that it has notified.
+	Notified []string `json:"notified,omitempty"`
 	// Summary is what it says of itself to people, in Markdown.
 	Summary     Text  `json:"summary,omitempty"`
 	SummarySize int64 `json:"summary_size,omitempty"` // bytes of the whole where it was cut
@@ -219,6 +221,14 @@ func (r *Run) applySession(e Event) {
 			h.Warnings = append(h.Warnings, d)
 		} else if p != nil {
 			p.Warnings = append(p.Warnings, d)
+		}
+	case HookNotified:
+		if h := r.Hook(d.Phase, d.Hook); h != nil {
+			for _, name := range d.Names {
+				if !slices.Contains(h.Notified, name) {
+					h.Notified = append(h.Notified, name)
+				}
+			}
 		}
 	case HookSummary:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {

@@ -27,7 +27,7 @@ type HookSkipped struct {
 	Phase   string `json:"phase" doc:"phase"`
 	Hook    Text   `json:"hook" doc:"hook"`
 	Path    Text   `json:"path,omitempty" doc:"its path"`
-	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--hook), not-readable (when its turn came), sibling (one with the same number had failed), or once, once-per-boot, once-per-content (how often it runs)"`
+	Reason  string `json:"reason" doc:"done (in the run that is resumed), not-asked (--hook), not-readable (when its turn came), sibling (one with the same number had failed), once, once-per-boot, once-per-content (how often it runs), or not-notified, not-changed (what it waits for)"`
 	Message string `json:"message,omitempty" doc:"the reason in words"`
 }
 
@@ -44,6 +44,9 @@ const (
 	SkippedOnce           = "once"
 	SkippedOncePerBoot    = "once-per-boot"
 	SkippedOncePerContent = "once-per-content"
+	// By what the hook waits for.
+	SkippedNotNotified = "not-notified"
+	SkippedNotChanged  = "not-changed"
 )
 
 // HookWarning tells of something about a hook that surprises, and that changes

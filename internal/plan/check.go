@@ -37,6 +37,7 @@ const (
 	CodeOwner                    Code = "owner"                      // it belongs to somebody else
 	CodeUntrusted                Code = "untrusted"                  // somebody else could have written it, or what leads to it
 	CodeHeader                   Code = "header"                     // a mistake in its header
+	CodeUnheard                  Code = "unheard"                    // notifies a name that no hook waits for
 
 	// Of sourced hooks.
 
@@ -74,7 +75,7 @@ type CheckOptions struct {
 // of the plan: the hook trees, then phases in order, in each its directories, then its entries, then
 // what concerns their order. It starts nothing but `bash -n` and `sh -n`.
 func Check(p phased.Plan, o CheckOptions) []Finding {
-	c := &checker{plan: p, shells: findShells()}
+	c := &checker{plan: p, shells: findShells(), awaited: Awaited(allPhases(p))}
 	jobs := []func() []Finding{func() []Finding { return c.directories("", p.Roots) }, c.requires}
 	files, told := sourcedFiles(p), map[phased.Text]bool{}
 	for _, ph := range allPhases(p) {
@@ -131,6 +132,8 @@ func inParallel(jobs []func() []Finding) [][]Finding {
 type checker struct {
 	plan   phased.Plan
 	shells map[string]string // bash, sh: where they are
+	// awaited are the names of notifications that hooks wait for.
+	awaited []string
 }
 
 // finder collects the findings of one file.

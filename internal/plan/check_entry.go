@@ -70,6 +70,7 @@ func (c *checker) content(f *finder, content []byte, whole bool) {
 		return
 	}
 	c.syntax(f, content, sb.dialect)
+	c.unheard(f, content, sb.dialect)
 }
 
 func noShebang(f *finder, content []byte) {

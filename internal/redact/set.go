@@ -26,6 +26,7 @@ type Set struct {
 
 	stale   atomic.Bool // something was learned since current was made
 	current atomic.Pointer[matcher]
+	watch   atomic.Pointer[func()] // see Watch
 
 	mu       sync.Mutex
 	values   map[string]bool // that were added, hidden or not
@@ -74,6 +75,18 @@ func (s *Set) AddPattern(p *Pattern) {
 	defer s.mu.Unlock()
 	s.patterns = append(s.patterns, p)
 	s.stale.Store(true)
+}
+
+// Watch has look called each time before a text is searched: it may add what has
+// become known since the last time, is called by several goroutines at once, and
+// must not search a text itself. A set has one look.
+func (s *Set) Watch(look func()) { s.watch.Store(&look) }
+
+// Note adds something to the Notices, once.
+func (s *Set) Note(what, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notice(what, why)
 }
 
 // Notices returns what was left alone since it was last called, in words and
@@ -186,6 +199,9 @@ func filler(piece string) bool {
 func (s *Set) matcher() *matcher {
 	if s == nil {
 		return nil
+	}
+	if look := s.watch.Load(); look != nil {
+		(*look)()
 	}
 	if !s.stale.Load() {
 		return s.current.Load()

@@ -56,6 +56,8 @@ func (l *Live) session(data phased.Payload) {
 		l.skip(true, phased.Text(d.Phase), d.Message)
 	case phased.HookSkipped:
 		l.skip(false, d.Hook, d.Message)
+	case phased.HookNotified:
+		l.line("      " + l.paint(dim, notifiedText(d.Names)))
 	case phased.HookWarning:
 		l.warning(d)
 	}
@@ -142,6 +144,8 @@ func (p *Plain) session(data phased.Payload) {
 		p.out.printf("phase %s skipped: %s\n", d.Phase, Safe(oneLine(d.Message), false))
 	case phased.HookSkipped:
 		p.hook(d.Phase, d.Hook, "skipped: "+Safe(oneLine(d.Message), false))
+	case phased.HookNotified:
+		p.hook(d.Phase, d.Hook, notifiedText(d.Names))
 	case phased.HookWarning:
 		if d.Hook == "" {
 			p.out.printf("phase %s warning: %s\n", d.Phase, warningText(d))

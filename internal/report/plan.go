@@ -172,12 +172,14 @@ func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []p
 	case e.Timeout == phased.NoLimit && ph.HookTimeout > 0:
 		words = append(words, "no time limit")
 	}
-	if e.Limited() {
-		frequency := string(e.Frequency)
+	if e.Limited() || len(e.When) > 0 {
+		text := string(e.Frequency)
 		if e.Detail != "" { // which tells whether it would be skipped
-			frequency = Safe(e.Detail, false)
+			text = Safe(e.Detail, false)
 		}
-		words = append(words, frequency)
+		if text != "" {
+			words = append(words, text)
+		}
 	}
 	if e.Leak != "" {
 		words = append(words, "leak: "+string(e.Leak))

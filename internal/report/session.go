@@ -117,6 +117,12 @@ func (p *printer) hookNotes(h phased.HookRun) {
 	if h.Run != "" {
 		p.line(indent + "is run " + p.id(h.Run) + p.paint(dim, "   "+p.Command("show", p.id(h.Run))))
 	}
+	if text := whyText(h); text != "" {
+		p.line(indent + p.paint(dim, text))
+	}
+	if len(h.Notified) > 0 {
+		p.line(indent + p.paint(dim, notifiedText(h.Notified)))
+	}
 	if text := ignoredText(h); text != "" {
 		p.line(indent + p.paint(yellow, text))
 	}
@@ -125,6 +131,19 @@ func (p *printer) hookNotes(h phased.HookRun) {
 	}
 	p.warnings(h.Warnings, h.Path, indent)
 }
+
+// whyText tells why a hook runs that waited for something; "" of others.
+func whyText(h phased.HookRun) string {
+	for _, begins := range []string{"notified ", "changed: "} {
+		if strings.HasPrefix(h.Why, begins) {
+			return "runs because " + Safe(oneLine(h.Why), false)
+		}
+	}
+	return ""
+}
+
+// notifiedText tells what a hook has notified.
+func notifiedText(names []string) string { return "notified " + Safe(strings.Join(names, ", "), false) }
 
 // ignoredText tells of failures that ended nothing: "2 ignored failures, first
 // at FILE:LINE".

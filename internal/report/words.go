@@ -21,7 +21,7 @@ func ExitText(e phased.Exit) string {
 		return withMessage("cannot be run", e.Message)
 	case phased.CauseCarry:
 		return withMessage("what it hands to later hooks is refused", e.Message)
-	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
+	case phased.CauseTimeout, phased.CauseStopped, phased.CauseList, phased.CauseLeak, phased.CauseNotify, phased.CauseTrust, phased.CauseInternal, phased.CauseReboot:
 		if e.Message != "" {
 			return Safe(strings.ReplaceAll(e.Message, "\n", "; "), false)
 		}

@@ -28,8 +28,11 @@ func (h Hook) file() string {
 	for _, s := range []string{string(h.Base), h.Lifecycle, h.Phase, string(h.Name)} {
 		fmt.Fprintf(sum, "%d:%s", len(s), s)
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:16])
+	return hex.EncodeToString(sum.Sum(nil)[:hookKeySize])
 }
+
+// hookKeySize is the length of what names the file of a hook, in bytes.
+const hookKeySize = 16
 
 // Ran returns what is remembered of a hook; found is false where it has not ended
 // well, or is forgotten.

@@ -1,6 +1,7 @@
 // Package state owns the small durable facts beside the journal, under private/
-// of the state directory: which hooks have run that do not run every time, and
-// which hook has asked for a reboot.
+// of the state directory: which hooks have run that do not run every time,
+// which hook has asked for a reboot, what hooks have notified and who has served
+// that, and what `phased changed` has seen of files.
 //
 // Only the user who runs phased gets in; what another user could have written is
 // refused. A file is written anew, synced and put in place of the old one: a crash
@@ -34,37 +35,39 @@ func New(stateDir string) Store { return Store{filepath.Join(stateDir, "private"
 
 // The directories. Their names are those of no run: see journal.Store.Private.
 const (
-	frequencies = "frequencies.d"
-	reboots     = "reboots.d"
+	frequencies   = "frequencies.d"
+	reboots       = "reboots.d"
+	notifications = "notifications.d"
+	serveds       = "served.d"
+	looks         = "looks.d"
+	notes         = "notes.d"
 )
 
 // maxFile bounds what is read of a file, in bytes.
 const maxFile = 4 << 20
 
-// suffix is the ending of every file.
-const suffix = ".json"
+// suffix is the ending of every file, and madePrefix the beginning of one that is
+// not in its place yet.
+const (
+	suffix     = ".json"
+	madePrefix = ".new-"
+)
 
 // write puts a value into a file, for good when it returns.
 func (s Store) write(dir, name string, v any) error {
 	full := filepath.Join(s.private, dir)
-	for _, d := range []string{s.private, full} {
-		err := s.disk.Mkdir(d, 0o700)
-		if err == nil {
-			err = s.disk.SyncDir(filepath.Dir(d))
-		}
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if err := trust.OwnDir(d); err != nil {
-			return err
-		}
+	if err := s.ready(dir); err != nil {
+		return err
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
+	if len(text) >= maxFile {
+		return fmt.Errorf("what is to be remembered is larger than %d MiB", maxFile>>20)
+	}
 	// One that a crash has left is in the way of nobody but this process' number.
-	made := filepath.Join(full, ".new-"+strconv.Itoa(os.Getpid())+"-"+name)
+	made := filepath.Join(full, madePrefix+strconv.Itoa(os.Getpid())+"-"+name)
 	f, err := s.disk.Create(made)
 	if errors.Is(err, fs.ErrExist) {
 		if err = s.disk.Remove(made); err == nil {

@@ -1,0 +1,87 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+
+	"phased/internal/phased"
+)
+
+// maxLooks bounds what is remembered of one hook's arguments of `phased changed`.
+const maxLooks = 1000
+
+// looked is the file of what one hook has seen by one key.
+type looked struct {
+	Base      phased.Text   `json:"base"`
+	Lifecycle string        `json:"lifecycle"`
+	Phase     string        `json:"phase"`
+	Hook      phased.Text   `json:"hook"`
+	Key       string        `json:"key,omitempty"`
+	Looks     []phased.Look `json:"looks"`
+}
+
+// lookFile names the file; the key takes part as a further word.
+func lookFile(h Hook, key string) string {
+	return h.file() + "-" + Hook{Name: phased.Text(key)}.file()
+}
+
+// Looks returns what was seen of the arguments of `phased changed`, by a hook and a
+// key of its own.
+func (s Store) Looks(h Hook, key string) ([]phased.Look, error) {
+	var v looked
+	found, err := s.read(looks, lookFile(h, key), &v)
+	if err == nil && found && (Hook{v.Base, v.Lifecycle, v.Phase, v.Hook} != h || v.Key != key) {
+		err = fmt.Errorf("it is about %s/%s", v.Phase, v.Hook)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot find out what %s/%s has seen of files: %w", h.Phase, h.Name, err)
+	}
+	return v.Looks, nil
+}
+
+// Looked puts down what was seen of some arguments; what is known of others stays,
+// of the newest 1,000. When it returns, that is on the disk.
+func (s Store) Looked(h Hook, key string, seen []phased.Look) error {
+	if err := s.ready(looks); err != nil {
+		return err
+	}
+	unlock, err := s.flock(looks, syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unlock() }() // the descriptor was only locked
+	old, err := s.Looks(h, key)
+	if err != nil {
+		return err
+	}
+	for _, l := range seen {
+		old = slices.DeleteFunc(old, func(o phased.Look) bool { return o.At == l.At })
+		old = append(old, l)
+	}
+	if n := len(old) - maxLooks; n > 0 {
+		slices.SortStableFunc(old, func(a, b phased.Look) int { return a.Time.Compare(b.Time) })
+		old = old[n:]
+	}
+	return s.write(looks, lookFile(h, key), looked{h.Base, h.Lifecycle, h.Phase, h.Name, key, old})
+}
+
+// LookedAt returns the hooks that have seen files by `phased changed`, each once.
+// It is right also where there is an error, which tells of files that cannot be
+// read.
+func (s Store) LookedAt() ([]Hook, error) {
+	return s.hooksOf(looks)
+}
+
+// ForgetLooks removes all that a hook has seen of files.
+func (s Store) ForgetLooks(h Hook) error {
+	files, err := s.names(looks)
+	for _, f := range files {
+		if len(f) > 2*hookKeySize && f[:2*hookKeySize] == h.file() {
+			if e := s.remove(looks, f); e != nil && err == nil {
+				err = e
+			}
+		}
+	}
+	return err
+}
