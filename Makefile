@@ -23,7 +23,8 @@ build: ## build the static binary bin/phased and the names it goes by
 	ln -sfn phased bin/os-refresh-config
 	ln -sfn phased bin/dib-run-parts
 
-demo: build ## run the example host's refresh in a temporary directory
+demo: build ## bring the example web host up, break it and resume it, in a temporary directory
+	scripts/need demo
 	examples/demo.sh
 
 demo-stack: build ## bring the example stack up, break it, resume it and clean it, in a temporary directory
