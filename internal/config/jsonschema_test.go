@@ -171,7 +171,7 @@ func mapping(properties obj) obj {
 
 // phaseDef is a phase: its name alone, or a mapping.
 func phaseDef(properties obj, named bool) obj {
-	def := obj{{"type", []string{"string", "object"}}, {"pattern", namePattern}, {"additionalProperties", false}}
+	def := obj{{"type", []string{"string", "object"}}, {"pattern", namePattern}, told(aName), {"additionalProperties", false}}
 	if named {
 		def = append(def, member{"required", []string{"name"}})
 	}

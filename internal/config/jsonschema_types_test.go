@@ -19,25 +19,34 @@ const (
 	days        = `^(` + number + `d)?(\+?(0|(` + number + `(ns|us|µs|μs|ms|s|m|h))+))?$`
 	outside     = `^(\.\.?(/\.?)*)?$|^(\./)*\.\./`
 	wordPattern = `[0-9A-Za-z_-][0-9A-Za-z._-]{0,63}`
+	aDuration   = "a duration such as 10s, 5m, 1h30m or 90d"
+	aSize       = "a size such as 8MiB, 512KiB or 1GiB"
+	aName       = "up to 64 letters, digits, - and _, such as post-configure"
 	status      = `0*([1-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])(-[0-9]+)?`
 )
+
+// told is what an editor says where a pattern does not fit: VS Code and
+// yaml-language-server know this keyword, and others pass it over.
+func told(expected string) member { return member{"patternErrorMessage", "expected " + expected} }
 
 func ref(name string) obj { return obj{{"$ref", "#/$defs/" + name}} }
 
 // scalars are the definitions of single values.
 func scalars() obj {
-	text := func(pattern string) obj { return obj{{"type", "string"}, {"pattern", pattern}} }
+	text := func(pattern, expected string) obj {
+		return obj{{"type", "string"}, {"pattern", pattern}, told(expected)}
+	}
 	zero := func(def obj) obj {
 		return append(def, member{"minLength", 1}, member{"minimum", 0}, member{"maximum", 0})
 	}
 	both := []string{"string", "integer"}
 	return obj{
-		{"duration", zero(obj{{"type", both}, {"pattern", days}})},
-		{"size", obj{{"type", both}, {"pattern", `^[0-9]+(B|[KMGT]iB)?$`}, {"minimum", 0}}},
-		{"path", text(`^/`)},
-		{"octal", obj{{"type", both}, {"pattern", `^(0o)?0*[0-7]{1,3}$`}, {"minimum", 0}, {"maximum", 777}}},
+		{"duration", zero(obj{{"type", both}, {"pattern", days}, told(aDuration)})},
+		{"size", obj{{"type", both}, {"pattern", `^[0-9]+(B|[KMGT]iB)?$`}, told(aSize), {"minimum", 0}}},
+		{"path", text(`^/`, "an absolute path such as /etc/phased")},
+		{"octal", obj{{"type", both}, {"pattern", `^(0o)?0*[0-7]{1,3}$`}, told("an octal number from 000 to 777 in quotes"), {"minimum", 0}, {"maximum", 777}}},
 		{"expression", obj{{"type", "string"}, {"minLength", 1}}},
-		{"name", text(namePattern)},
+		{"name", text(namePattern, aName)},
 		{"directory", obj{{"type", "string"}, {"not", obj{{"pattern", outside}}}}},
 		{"file", obj{{"type", "string"}, {"not", obj{{"pattern", outside + `|/$`}}}}},
 		{"scalar", obj{{"type", []string{"string", "number", "boolean"}}}},
@@ -58,7 +67,7 @@ func (g *generator) fragment(key, kind string) obj {
 	case "environment":
 		return append(whole, member{"propertyNames", obj{{"pattern", `^[A-Za-z_][A-Za-z0-9_]*$`}, {"not", obj{{"pattern", `^PHASED_`}}}}}, member{"additionalProperties", ref("scalar")})
 	case "output-limit":
-		return obj{{"type", []string{"string", "integer"}}, {"pattern", `^0*[1-9][0-9]*(B|[KMGT]iB)?$`}, {"minimum", 1}}
+		return obj{{"type", []string{"string", "integer"}}, {"pattern", `^0*[1-9][0-9]*(B|[KMGT]iB)?$`}, told(aSize), {"minimum", 1}}
 	case "jobs":
 		return obj{{"type", "integer"}, {"minimum", 0}, {"maximum", MaxJobs}}
 	case "lifecycles":
@@ -87,7 +96,7 @@ func (g *generator) fragment(key, kind string) obj {
 	case "phase.args":
 		return listOf(append(scalar(), member{"minLength", 1}), least, member{"maxItems", 2})
 	case "phase.glob":
-		return obj{{"type", "string"}, {"pattern", `^[0-9A-Za-z._*?\[\]!^-]+$`}}
+		return obj{{"type", "string"}, {"pattern", `^[0-9A-Za-z._*?\[\]!^-]+$`}, told("a pattern of letters, digits, . _ - * ? [ ] ! ^ such as *.sh")}
 	case "phase.calls":
 		return obj{{"type", "string"}}
 	}
@@ -100,7 +109,7 @@ func (g *generator) fragment(key, kind string) obj {
 func scalar() obj { return obj{{"type", []string{"string", "number", "boolean"}}} }
 
 func secretName() obj {
-	return obj{{"type", "string"}, {"pattern", `^[*?]*[A-Za-z0-9_][A-Za-z0-9_*?]*$`}}
+	return obj{{"type", "string"}, {"pattern", `^[*?]*[A-Za-z0-9_][A-Za-z0-9_*?]*$`}, told("letters, digits, _, * and ?, such as *_PIN")}
 }
 
 func (g *generator) byKind(key, kind string) obj {
@@ -154,9 +163,9 @@ func wordsOf(kind string) []string {
 // hookFragments are the values of options of hooks, as in headers: one value, a
 // text with commas, or a list.
 func hookFragments() map[string]obj {
-	several := func(item, single string, kind ...string) obj {
-		def := obj{{"type", append(kind, "array")}, {"pattern", `^` + item + `(,` + item + `)*$`}}
-		one := obj{{"type", kind}, {"pattern", `^` + single + `$`}}
+	several := func(expected, item, single string, kind ...string) obj {
+		def := obj{{"type", append(kind, "array")}, {"pattern", `^` + item + `(,` + item + `)*$`}, told(expected)}
+		one := obj{{"type", kind}, {"pattern", `^` + single + `$`}, told(expected)}
 		if slices.Contains(kind, "integer") {
 			limits := obj{{"minimum", 1}, {"maximum", maxExit}}
 			def, one = append(def, limits...), append(one, limits...)
@@ -165,17 +174,17 @@ func hookFragments() map[string]obj {
 	}
 	scalar := []string{"string", "number", "boolean"}
 	when := `((notified|changed):` + wordPattern + `|changed:/`
-	exits := several(status, status, "string", "integer")
+	exits := several("an exit status from 1 to 255, or a range such as 10-12", status, status, "string", "integer")
 	return map[string]obj{
-		"hook.timeout":    {{"type", []string{"string", "integer"}}, {"pattern", days + `|^none$`}, {"minLength", 1}, {"minimum", 0}, {"maximum", 0}},
+		"hook.timeout":    {{"type", []string{"string", "integer"}}, {"pattern", days + `|^none$`}, told(aDuration + ", or none"), {"minLength", 1}, {"minimum", 0}, {"maximum", 0}},
 		"hook.backoff":    ref("duration"),
-		"hook.retries":    {{"type", []string{"integer", "string"}}, {"pattern", `^\+?0*([0-9]|[1-9][0-9]|100)$`}, {"minimum", 0}, {"maximum", maxRetries}},
-		"hook.lock":       several(wordPattern, wordPattern, scalar...),
-		"hook.when":       several(when+`[^,]*)`, when+`.*)`, "string"),
+		"hook.retries":    {{"type", []string{"integer", "string"}}, {"pattern", `^\+?0*([0-9]|[1-9][0-9]|100)$`}, told("a whole number from 0 to 100"), {"minimum", 0}, {"maximum", maxRetries}},
+		"hook.lock":       several("the name of a lock such as apt", wordPattern, wordPattern, scalar...),
+		"hook.when":       several("notified:NAME, changed:NAME or changed:/PATH", when+`[^,]*)`, when+`.*)`, "string"),
 		"hook.allow-exit": exits,
 		"hook.skip-exit":  exits,
-		"hook.secret":     several(`/[^,]*`, `/.*`, "string"),
-		"hook.inputs":     several(`[^,]+`, `.+`, scalar...),
+		"hook.secret":     several("the absolute path of a file", `/[^,]*`, `/.*`, "string"),
+		"hook.inputs":     several("a pattern of files such as /etc/app/*.conf", `[^,]+`, `.+`, scalar...),
 		"hook.frequency":  {{"enum", []string{"always", "once", "once-per-boot", "once-per-content"}}},
 		"hook.leak":       {{"enum", []string{"keep", "kill", "fail"}}},
 	}
