@@ -196,11 +196,15 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 		"lifecycle.": fieldKeys("", d.lifecycleFields(&Lifecycle{})), "phase.": fieldKeys("", d.phaseFields(&Phase{})),
 		"hook.": fieldKeys("", d.hookFields(&HookRule{})),
 	}
-	both, taken, total := map[string]bool{}, map[string]bool{}, 0
+	taken, total := map[string]bool{}, 0
 	for scope, keys := range tables {
 		for _, key := range keys {
-			for _, value := range append(everyKind(), choices(scope, key)...) {
-				for _, text := range around(scope, key, value) {
+			values := append(choices(scope, key), everyKind()...)
+			for n, value := range values {
+				for i, text := range around(scope, key, value) {
+					if i > 0 && n > 20 && n%3 != 0 && hopeless(scope, key, value) {
+						continue
+					}
 					total++
 					_, wrong := Parse("f", []byte(text))
 					found, parsed := places(t, s, text)
@@ -208,11 +212,9 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 						t.Fatalf("no YAML: %s", text)
 					}
 					taken[scope+key] = taken[scope+key] || wrong == nil
-					if (wrong == nil) == (found == nil) || found == nil && excused(wrong) {
-						both[scope+key] = true
-						continue
+					if (wrong == nil) != (found == nil) && (found != nil || !excused(wrong)) {
+						t.Errorf("%s\tphased: %v\n\tthe schema: %q", text, wrong, found)
 					}
-					t.Errorf("%s\tphased: %v\n\tthe schema: %q", text, wrong, found)
 				}
 			}
 			if !taken[scope+key] {
@@ -220,7 +222,13 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d files for %d keys", total, len(both))
+	t.Logf("%d files for %d keys", total, len(taken))
+}
+
+// hopeless reports whether a value is wrong wherever the key stands.
+func hopeless(scope, key, value string) bool {
+	_, err := Parse("f", []byte(at(scope, key, value)))
+	return err != nil && strings.Contains(err.Error(), "expected")
 }
 
 // around puts a value at a key, in a lifecycle of processes and in one that is
