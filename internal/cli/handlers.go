@@ -63,6 +63,9 @@ func (t *turns) first(what string) bool {
 
 // hides notes which files of a hook are secret.
 func (t *turns) hides(h state.Hook, files []phased.Text) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.secrets == nil {
@@ -125,9 +128,20 @@ func (m memory) notesPath(phase string, hook phased.Text) string {
 	return m.store.NotesPath(m.run, m.scope().Hook(phase, hook))
 }
 
-// beforeHook lets a hook be run whose secret files can be kept out of the record.
-func (j *job) beforeHook(m memory) func(*phased.Hook) error {
+// looking is the memory of who only wants to know what would be passed over: it
+// notes nothing of hooks that start.
+func (m memory) looking() memory {
+	m.turns = nil
+	return m
+}
+
+// beforeHook lets a hook be run whose secret files can be kept out of the record,
+// after what else is to be done before.
+func (j *job) beforeHook(m memory, also func(*phased.Hook) error) func(*phased.Hook) error {
 	return func(h *phased.Hook) error {
+		if err := also(h); err != nil {
+			return err
+		}
 		for _, s := range m.turns.secretsOf(m.scope().Hook(h.Phase, h.Name)) {
 			if err := j.files.Check(s); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%w; what it holds could not be kept out of the record", err)

@@ -244,17 +244,16 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
-	skip := j.skipOf(m)
-	j.usual = j.newBaselines(ctx, skip)
+	j.usual = j.newBaselines(ctx, j.skipOf(m.looking()))
 	screen, manager := newScreen(j, writer), newNotifier(j, writer)
 	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
-		Executor: c.executor(j, ex), Lock: held.take, Before: both(j.beforeHook(m), both(held.environ, c.Before)), After: inTurn(c.After, j.afterHook(m)), Between: c.Settle,
+		Executor: c.executor(j, ex), Lock: held.take, Before: j.beforeHook(m, both(held.environ, c.Before)), After: inTurn(c.After, j.afterHook(m)), Between: c.Settle,
 		Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv(m), FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },
 		Reboots:   j.reboots, RebootLimit: j.settings.RebootLimit,
-		Skip: c.passing(skip), Usual: j.usual.usual, Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
+		Skip: c.passing(j.skipOf(m)), Usual: j.usual.usual, Inputs: plan.Inputs, Remember: m.remember, NewID: func() string { return journal.NewID(time.Now()) },
 	})
 	j.usual.close()
 	j.contain.Close() // now: a reader that does not read holds up what follows
