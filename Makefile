@@ -23,7 +23,8 @@ build: ## build the static binary bin/phased and the names it goes by
 	ln -sfn phased bin/os-refresh-config
 	ln -sfn phased bin/dib-run-parts
 
-demo: build ## run the example host's refresh in a temporary directory
+demo: build ## bring the example web host up, break it and resume it, in a temporary directory
+	scripts/need demo
 	examples/demo.sh
 
 demo-stack: build ## bring the example stack up, break it, resume it and clean it, in a temporary directory
@@ -60,6 +61,7 @@ vm-test: build ## boot a Debian with systemd in a virtual machine and test the u
 
 docs: ## write the pages that are made from the code again
 	go test ./internal/journal -run EventsDocument -update
+	go test ./internal/config -run SchemaDocument -update
 
 clean: ## remove what was built
 	rm -rf bin bench/out

@@ -109,6 +109,9 @@ func libraries() map[string]library {
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
 		},
+		"github.com/santhosh-tekuri/jsonschema/v6": {
+			tests: true, why: "it validates what the schema of the settings is tested with; phased's own decoder tells people what is wrong",
+		},
 	}
 }
 

@@ -158,7 +158,7 @@ func TestManagerIsTold(t *testing.T) {
 				t.Errorf("it is told %q: want READY=1 first, STOPPING=1 and a status last", told)
 			}
 			env, err := os.ReadFile(filepath.Join(u.dir, "env"))
-			if err != nil || strings.Contains(string(env), "NOTIFY") || strings.Contains(string(env), "WATCHDOG") {
+			if err != nil || strings.Contains(string(env), "NOTIFY_SOCKET") || strings.Contains(string(env), "WATCHDOG") {
 				t.Errorf("hooks have the manager's variables: %v\n%s", err, env)
 			}
 			fds, err := os.ReadFile(filepath.Join(u.dir, "fds"))

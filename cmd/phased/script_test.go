@@ -335,8 +335,8 @@ func normal(text string) string {
 		{`\d+ (s|min) ago`, "AGE ago"},
 		{`\b[0-9a-f]{64}\b`, "DIGEST"},
 		{`process \d+`, "process PID"},
-		{`notes\.d/[0-9a-f]{16}\.(\w+)\.[0-9a-f]{32}`, "notes.d/SCOPE.$1.HOOK"},
 		{`, called by \S+ \(process PID\)`, ""}, // it is whoever runs the tests
+		{`notes\.d/[0-9a-f]{16}\.(\w+)\.[0-9a-f]{32}`, "notes.d/SCOPE.$1.HOOK"},
 		{`\b(HOME|USER|LOGNAME)(=|: )\S+`, "$1${2}WHO"},
 		{` +\d+\.\d{3}s +\d+ %( +cpu \d+\.\d{3}s)?( +mem [\d.]+ \w+)?( +io [\d.]+ \w+)?`, " TOOK"},
 		{` +\d+\.\d{3}s\b`, " TOOK"},

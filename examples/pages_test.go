@@ -9,16 +9,23 @@ import (
 	"testing"
 )
 
-// TestDevstackPage runs the commands of docs/devstack.md, block by block, as a
-// reader would paste them. What a block of text behind them says must come out,
-// line by line and in that order; ... stands for anything.
-func TestDevstackPage(t *testing.T) {
-	page, err := os.ReadFile("../docs/devstack.md")
+// TestDevstackPage runs docs/devstack.md.
+func TestDevstackPage(t *testing.T) { runPage(t, "../docs/devstack.md", 8) }
+
+// TestHooksPage runs docs/hooks.md.
+func TestHooksPage(t *testing.T) { runPage(t, "../docs/hooks.md", 22) }
+
+// runPage runs the commands of a page, block by block, as a reader would paste
+// them. What a block of text behind them says must come out, line by line and in
+// that order; ... stands for anything.
+func runPage(t *testing.T, path string, least int) {
+	t.Helper()
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) < 8 {
+	if len(blocks) < least || strings.Count(string(page), "\n```") != 2*len(blocks) {
 		t.Fatalf("found only %d blocks in the page", len(blocks))
 	}
 	dir, bin := t.TempDir(), filepath.Dir(build(t))
