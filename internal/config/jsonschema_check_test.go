@@ -192,7 +192,7 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 	tables := map[string][]string{
 		"": fieldKeys("", d.topFields(&Settings{})), "retention.": fieldKeys("", d.retentionFields(&Retention{})),
 		"personalities.": fieldKeys("", d.personalityFields(&Personalities{})), "secrets.": fieldKeys("", d.secretFields(&Secrets{})),
-		"carry.": fieldKeys("", d.carryFields(&Settings{})),
+		"carry.":     fieldKeys("", d.carryFields(&Settings{})),
 		"lifecycle.": fieldKeys("", d.lifecycleFields(&Lifecycle{})), "phase.": fieldKeys("", d.phaseFields(&Phase{})),
 		"hook.": fieldKeys("", d.hookFields(&HookRule{})),
 	}
