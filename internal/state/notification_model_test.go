@@ -59,6 +59,7 @@ func (p *played) say(name string, hook phased.Text) error {
 // write is a line in PHASED_NOTIFY, by a hook that runs.
 func (p *played) write(name string, hook phased.Text) error {
 	path := p.store.NotesPath(someRun, theScope().Hook("configure", hook))
+	p.dropped[hook] = false // also where it dies in here: a new file may be there, without a line
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		f, err = p.store.disk.Create(path)
@@ -67,7 +68,6 @@ func (p *played) write(name string, hook phased.Text) error {
 		return err
 	}
 	defer f.Close()
-	p.dropped[hook] = false
 	if _, err = p.store.disk.Write(f, []byte(name+"\n")); err == nil {
 		p.lines[hook] = append(p.lines[hook], name)
 	}
