@@ -128,6 +128,19 @@ func (m memory) notesPath(phase string, hook phased.Text) string {
 	return m.store.NotesPath(m.run, m.scope().Hook(phase, hook))
 }
 
+// notesOf returns where the notes of a hook lie: what it was given, which is
+// cheaper than to find out again.
+func notesOf(h phased.Hook) string {
+	for _, e := range h.Env {
+		if path, is := strings.CutPrefix(string(e), notesEnv); is {
+			return path
+		}
+	}
+	return ""
+}
+
+const notesEnv = "PHASED_NOTIFY="
+
 // looking is the memory of who only wants to know what would be passed over: it
 // notes nothing of hooks that start.
 func (m memory) looking() memory {
@@ -186,7 +199,7 @@ func (j *job) pickUp(m memory, lock *journal.Lock) error {
 // what has changed has changed. What `phased changed` has seen counts only where it
 // has ended well.
 func (m memory) ended(p phased.Plan, h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
-	path := m.notesPath(h.Phase, h.Name)
+	path := notesOf(h)
 	notes, found, err := m.store.ReadNotes(path)
 	if err != nil {
 		failed(res, fmt.Sprintf("what it notified cannot be read: %v", err))

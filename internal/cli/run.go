@@ -231,18 +231,18 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	if err := j.pickUp(m, lock); err != nil {
 		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
 	}
+	c, err := j.carries()
+	if err != nil {
+		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
+	}
 	j.early.Wait()
 	if j.cannot != nil {
-		return phased.Run{}, errors.Join(&failure{exitInternal, j.cannot}, writer.Close(), lock.Unlock())
+		return phased.Run{}, errors.Join(&failure{exitInternal, j.cannot}, c.files.Close(), writer.Close(), lock.Unlock())
 	}
 	start.Containment = j.contain.Fact()
 	ex, err := j.executor(j.contain)
 	if err != nil {
-		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
-	}
-	c, err := j.carries()
-	if err != nil {
-		return phased.Run{}, errors.Join(err, writer.Close(), lock.Unlock())
+		return phased.Run{}, errors.Join(err, c.files.Close(), writer.Close(), lock.Unlock())
 	}
 	j.usual = j.newBaselines(ctx, j.skipOf(m.looking()))
 	screen, manager := newScreen(j, writer), newNotifier(j, writer)
@@ -304,7 +304,7 @@ func (j *job) hookEnv(m memory) func(phase string, hook phased.Text) []phased.Te
 			phased.Text("PHASED_PHASE=" + phase),
 			"PHASED_HOOK=" + hook,
 			phased.Text("PHASED_STATE_DIR=" + j.store.Dir()),
-			phased.Text("PHASED_NOTIFY=" + m.notesPath(phase, hook)),
+			phased.Text(notesEnv + m.notesPath(phase, hook)),
 		}
 	}
 }

@@ -140,10 +140,17 @@ func (p *printer) costs(r phased.Run) {
 	var total time.Duration
 	for _, ph := range r.Phases {
 		for _, h := range ph.Hooks {
-			if h.Exit != nil {
-				hooks = append(hooks, h)
-				total += h.Took
+			if h.Exit == nil {
+				continue
 			}
+			total += h.Took
+			at := slices.IndexFunc(hooks, func(b phased.HookRun) bool { return h.Attempt > 0 && b.Phase == h.Phase && b.Hook == h.Hook })
+			if at < 0 {
+				hooks = append(hooks, h)
+				continue
+			}
+			hooks[at].Took += h.Took
+			hooks[at].Usage = usedInAll(hooks[at].Usage, h.Usage)
 		}
 	}
 	if len(hooks) < 2 || total <= 0 {
@@ -172,6 +179,17 @@ func (p *printer) costs(r phased.Run) {
 			text += p.paint(dim, p.usageText(u, p.width()-columns(text)))
 		}
 		p.line(text)
+	}
+}
+
+// usedInAll is what two attempts of a hook have used; nil is unknown.
+func usedInAll(a, b *phased.Usage) *phased.Usage {
+	if a == nil || b == nil {
+		return nil
+	}
+	return &phased.Usage{
+		User: a.User + b.User, System: a.System + b.System, MaxRSS: max(a.MaxRSS, b.MaxRSS), Memory: max(a.Memory, b.Memory),
+		Read: a.Read + b.Read, Written: a.Written + b.Written, Tasks: max(a.Tasks, b.Tasks),
 	}
 }
 
