@@ -8,6 +8,9 @@ import (
 	"phased/internal/phased"
 )
 
+// oneAtATime is why hooks of a session are never parallel.
+const oneAtATime = "it is for hooks that are executed: one shell sources one hook at a time"
+
 // refuse tells what is wrong with a key where the file has it.
 func (d *decoder) refuse(at, format string, args ...any) {
 	if n := d.keys[at]; n != nil {
@@ -35,6 +38,9 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 	if l.Executor == phased.ExecutorSession || SourcedBuiltin(l.Name) {
 		d.refuse(at+".order", "sourced hooks run in the order of the shell's glob; write it in the phases that run processes")
 		d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write it in the phases that run processes")
+		for _, k := range []string{"parallel", "siblings"} {
+			d.refuse(at+"."+k, oneAtATime+"; write it in the phases that run processes")
+		}
 		for _, k := range []string{"leak", "hooks", "reboot-exit"} {
 			d.refuse(at+"."+k, "it is for hooks that are executed: a session keeps what its hooks start; give the lifecycle to processes, with `executor: session` in its sourced phases")
 		}
@@ -64,6 +70,9 @@ func (d *decoder) sourcedPhase(s *Settings, l Lifecycle, p Phase, at string) {
 	d.refuse(at+".order", "sourced hooks run in the order of the shell's glob")
 	d.refuse(at+".leak", "it is for hooks that are executed: a session keeps what its hooks start")
 	d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write `glob: '*.sh'`")
+	for _, k := range []string{"parallel", "siblings"} {
+		d.refuse(at+"."+k, oneAtATime)
+	}
 	switch {
 	case d.keys[at+".calls"] != nil:
 		d.notWith(at, "calls", "it runs another lifecycle and sources nothing", "dir", "files", "glob", "args", "scope", "plugins", "optional")
