@@ -215,7 +215,7 @@ func lifecycleRules() obj {
 	anySourced := obj{{"properties", obj{{"roots", obj{{"maxItems", 1}}}}}}
 	needsConf := obj{{"dependentRequired", obj{{"plugin-order", []string{"local-conf"}}}}}
 	noneSourced := without(obj{noShell}, "shell", "options", "provenance", "local-conf", "plugin-dir", "plugin-order")
-	ofSession := without(sourced, "order", "names", "leak", "hooks", "reboot-exit", "parallel", "siblings")
+	ofSession := without(sourced, "order", "names", "leak", "reboot-exit", "parallel", "siblings")
 	phases := func(what any) obj { return obj{{"allOf", []any{has("phases"), obj{{"not", contains(what)}}}}} }
 	allSourced := obj{{"anyOf", []any{
 		obj{{"allOf", []any{session, phases(process)}}},
@@ -240,7 +240,7 @@ func lifecycleRules() obj {
 		{"own", append(ref("lifecycle"), member{"required", []string{"phases"}}, member{"type", "object"}, member{"allOf", own})},
 		{"refresh", append(ref("lifecycle"), member{"allOf", own})},
 		{"sourced-builtin", append(ref("lifecycle"), member{"allOf", []any{
-			without(append(obj{{"executor", obj{{"not", obj{{"const", "process"}}}}}}, sourced...), "order", "names", "leak", "hooks", "reboot-exit", "parallel", "siblings"),
+			without(append(obj{{"executor", obj{{"not", obj{{"const", "process"}}}}}}, sourced...), "order", "names", "leak", "reboot-exit", "parallel", "siblings"),
 			choose(obj{{"anyOf", []any{obj{{"not", has("phases")}}, contains(notProcess)}}}, anySourced, noneSourced),
 			obj{{"if", obj{{"not", contains(process)}}}, {"then", without(nil, "environment-dir")}},
 		}})},

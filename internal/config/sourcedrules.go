@@ -41,7 +41,7 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 		for _, k := range []string{"parallel", "siblings"} {
 			d.refuse(at+"."+k, oneAtATime+"; write it in the phases that run processes")
 		}
-		for _, k := range []string{"leak", "hooks", "reboot-exit"} {
+		for _, k := range []string{"leak", "reboot-exit"} {
 			d.refuse(at+"."+k, "it is for hooks that are executed: a session keeps what its hooks start; give the lifecycle to processes, with `executor: session` in its sourced phases")
 		}
 	}

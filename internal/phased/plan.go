@@ -179,6 +179,9 @@ type Phase struct {
 	Leak LeakPolicy `json:"leak,omitempty" doc:"what becomes of processes that hooks leave behind: keep, kill or fail"`
 	// Rules give single hooks options; of several that fit, the last one counts.
 	Rules []HookRule `json:"rules,omitempty" doc:"options of single hooks, by pattern of their names"`
+	// NoHeaders is so where hooks are as their originals want them (stack, unstack,
+	// clean): only Rules say anything of them.
+	NoHeaders bool `json:"no_headers,omitempty" doc:"headers of its hooks are not read"`
 	// Failure marks the phase that runs when another has failed.
 	Failure bool `json:"failure,omitempty" doc:"this is the failure phase"`
 	// When says when the phase runs; "": in its place, while nothing has failed.

@@ -34,8 +34,6 @@ type lister struct {
 	buffer  []byte
 	header  Header // of the file that was read last
 	faults  []phased.HeaderFault
-	// headless reads no headers: stack, unstack and clean are as their originals.
-	headless bool
 	// environment: these are files that are sourced for their environment.
 	environment bool
 }
@@ -241,7 +239,7 @@ func (l *lister) sum(dir int, name string) (string, int64, error) {
 		if n <= 0 {
 			break
 		}
-		if total == 0 && !l.headless {
+		if total == 0 && !l.phase.NoHeaders && !l.environment {
 			l.header, l.faults = ParseHeader(l.buffer[:n])
 		}
 		l.hash.Write(l.buffer[:n])

@@ -30,7 +30,7 @@ func (c *setting) environmentFiles(p *phased.Plan) error {
 // which they are sourced: that of hooks. They need no x bit, and their names may
 // have dots, as os-refresh-config has it.
 func ListEnvironment(p phased.PlannedPhase) (phased.PlannedPhase, error) {
-	return listBy(lister{phase: p.Phase, environment: true, headless: true}, p.Roots)
+	return listBy(lister{phase: p.Phase, environment: true}, p.Roots)
 }
 
 // environmentName decides whether an environment file may be called so.

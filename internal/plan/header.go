@@ -205,7 +205,12 @@ func (l *lister) options(e *phased.Entry, h Header, faults []phased.HeaderFault)
 			from = fmt.Sprintf("%s:%d", e.Path, line)
 		}
 		for _, r := range l.phase.Rules {
-			if fits, _ := path.Match(r.Pattern, string(e.Name)); fits && r.From[o.Key] != "" {
+			fits, _ := path.Match(r.Pattern, string(e.Name))
+			switch {
+			case !fits || r.From[o.Key] == "":
+			case l.phase.Executor == phased.ExecutorSession && o.Executed != "":
+				e.Options = append(e.Options, phased.Origin{Phase: l.phase.Name, Option: o.Key, Value: "does not count: " + o.Executed, From: r.From[o.Key]})
+			default:
 				o.Take(&e.HookOptions, &r.HookOptions)
 				from = r.From[o.Key]
 			}

@@ -15,7 +15,6 @@ func (c *setting) listSourced(ph phased.Phase, p *phased.Plan) (pp phased.Planne
 	pp = phased.PlannedPhase{Phase: ph, Entries: []phased.Entry{}}
 	top := string(p.Base)
 	s := newSourcedLister(ph, c.listed)
-	s.headless = c.regime != nil
 	defer func() { c.listed = append(c.listed, pp.Entries...) }() // the points of a lifecycle have the same hooks
 	switch {
 	case ph.Localrc:

@@ -14,6 +14,7 @@ func (c *setting) builtinSourced(p phased.Phase) phased.Phase {
 	p.OnFailure = phased.OnFailure(c.pick(w, "on-failure", "", string(c.own.OnFailure), string(p.OnFailure)))
 	c.sourcedOrigins(p, w)
 	c.limits(&p, w)
+	p.Rules, p.NoHeaders = c.rules(), c.regime != nil
 	return p
 }
 
@@ -48,6 +49,7 @@ func (c *setting) sourcedPhase(w written) phased.Phase {
 	p.OnFailure = phased.OnFailure(c.pick(w, "on-failure", string(w.OnFailure), string(c.own.OnFailure), string(phased.Stop)))
 	c.sourcedOrigins(p, w)
 	c.limits(&p, w)
+	p.Rules, p.NoHeaders = c.rules(), c.regime != nil
 	return p
 }
 
