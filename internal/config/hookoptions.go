@@ -216,6 +216,8 @@ func setWhen(o *phased.HookOptions, value string) string {
 			o.When = append(o.When, value)
 		}
 		return ""
+	case kind == phased.WhenChanged && strings.Contains(name, "/"):
+		return fmt.Sprintf("expected the path of a file from / on, such as changed:/etc/app.conf, or the name of a notification, not %s", QuoteShort(value))
 	}
 	return addWord(&o.When, value, name, "the name of a notification", "notified:nginx")
 }

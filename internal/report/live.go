@@ -306,6 +306,9 @@ func (l *Live) hookFinished(d phased.HookFinished) {
 	}
 	if h := l.run.Hook(d.Phase, d.Hook); h != nil {
 		if text := attemptText(l.run, *h); text != "" {
+			if d.Again {
+				text += againText(d.Pause)
+			}
 			left += l.paint(dim, "  "+text)
 		}
 	}

@@ -1,0 +1,70 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"phased/internal/phased"
+)
+
+// waits tells which hooks of the running phase will run and do not yet, and what
+// for: another attempt, a lock that a hook beside them holds, a job. It is "", or
+// begins with "; ".
+func (l *Live) waits(now time.Time) string {
+	var all []string
+	if n := len(l.run.Phases); n > 0 && l.run.Phases[n-1].Status == phased.StatusRunning {
+		all = phaseWaits(l.run.Phases[n-1], now)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(all, "; ")
+}
+
+func phaseWaits(ph phased.PhaseRun, now time.Time) []string {
+	last := map[phased.Text]phased.HookRun{}
+	for _, h := range ph.Hooks {
+		last[h.Hook] = h
+	}
+	var number string // of the hooks that run
+	var held []string
+	for _, e := range ph.Entries {
+		if h, ok := last[e.Name]; ok && h.Status == phased.StatusRunning {
+			number = e.NumberValue()
+			held = append(held, e.Locks...)
+		}
+	}
+	var all []string
+	jobless := 0
+	for _, e := range ph.Entries {
+		h, begun := last[e.Name]
+		left := h.Began.Add(h.Took + h.Pause).Sub(now)
+		switch {
+		case e.Verdict != phased.VerdictRun || begun && !h.Again:
+		case begun && left > 0:
+			all = append(all, Name(e.Name)+" again in "+About(left))
+		case !begun && (ph.Parallel == "" || number == "" || e.NumberValue() != number):
+		case slices.ContainsFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) }):
+			at := slices.IndexFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) })
+			all = append(all, Name(e.Name)+" waits for lock "+e.Locks[at])
+		case begun:
+			all = append(all, Name(e.Name)+" again, once there is a job")
+		default:
+			jobless++
+		}
+	}
+	if jobless > 0 && number != "" {
+		all = append(all, fmt.Sprintf("%d more to start", jobless))
+	}
+	return all
+}
+
+// againText tells behind a failed attempt when the next one comes.
+func againText(pause time.Duration) string {
+	if pause <= 0 {
+		return ", again at once"
+	}
+	return ", again in " + pauseText(pause)
+}
