@@ -215,7 +215,7 @@ func lifecycleRules() obj {
 	anySourced := obj{{"properties", obj{{"roots", obj{{"maxItems", 1}}}}}}
 	needsConf := obj{{"dependentRequired", obj{{"plugin-order", []string{"local-conf"}}}}}
 	noneSourced := without(obj{noShell}, "shell", "options", "provenance", "local-conf", "plugin-dir", "plugin-order")
-	ofSession := without(sourced, "order", "names", "leak", "hooks", "reboot-exit")
+	ofSession := without(sourced, "order", "names", "leak", "parallel", "siblings", "hooks", "reboot-exit")
 	phases := func(what any) obj { return obj{{"allOf", []any{has("phases"), obj{{"not", contains(what)}}}}} }
 	allSourced := obj{{"anyOf", []any{
 		obj{{"allOf", []any{session, phases(process)}}},
@@ -232,7 +232,7 @@ func lifecycleRules() obj {
 	return obj{
 		{"process-phase", without(obj{noShell}, "files", "args", "scope", "glob", "calls", "plugins")},
 		{"sourced-phase", obj{{"allOf", []any{
-			without(nil, "order", "leak", "names"),
+			without(nil, "order", "leak", "parallel", "siblings", "names"),
 			choose(has("calls"), without(nil, "dir", "files", "glob", "args", "scope", "plugins", "optional"),
 				choose(has("files"), without(nil, "dir", "glob", "args", "plugins"),
 					obj{{"if", obj{{"required", []string{"plugins"}}, {"not", has("dir")}}}, {"then", without(nil, "glob")}})),
@@ -240,7 +240,7 @@ func lifecycleRules() obj {
 		{"own", append(ref("lifecycle"), member{"required", []string{"phases"}}, member{"type", "object"}, member{"allOf", own})},
 		{"refresh", append(ref("lifecycle"), member{"allOf", own})},
 		{"sourced-builtin", append(ref("lifecycle"), member{"allOf", []any{
-			without(append(obj{{"executor", obj{{"not", obj{{"const", "process"}}}}}}, sourced...), "order", "names", "leak", "hooks", "reboot-exit"),
+			without(append(obj{{"executor", obj{{"not", obj{{"const", "process"}}}}}}, sourced...), "order", "names", "leak", "parallel", "siblings", "hooks", "reboot-exit"),
 			choose(obj{{"anyOf", []any{obj{{"not", has("phases")}}, contains(notProcess)}}}, anySourced, noneSourced),
 			obj{{"if", obj{{"not", contains(process)}}}, {"then", without(nil, "environment-dir")}},
 		}})},

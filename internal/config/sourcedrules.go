@@ -35,6 +35,9 @@ func (d *decoder) sourced(s *Settings, l Lifecycle, at string) {
 	if l.Executor == phased.ExecutorSession || SourcedBuiltin(l.Name) {
 		d.refuse(at+".order", "sourced hooks run in the order of the shell's glob; write it in the phases that run processes")
 		d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write it in the phases that run processes")
+		for _, k := range []string{"parallel", "siblings"} {
+			d.refuse(at+"."+k, "sourced hooks run one at a time; write it in the phases that run processes")
+		}
 		for _, k := range []string{"leak", "hooks", "reboot-exit"} {
 			d.refuse(at+"."+k, "it is for hooks that are executed: a session keeps what its hooks start; give the lifecycle to processes, with `executor: session` in its sourced phases")
 		}
@@ -64,6 +67,9 @@ func (d *decoder) sourcedPhase(s *Settings, l Lifecycle, p Phase, at string) {
 	d.refuse(at+".order", "sourced hooks run in the order of the shell's glob")
 	d.refuse(at+".leak", "it is for hooks that are executed: a session keeps what its hooks start")
 	d.refuse(at+".names", "names of sourced hooks are those that the glob fits; write `glob: '*.sh'`")
+	for _, k := range []string{"parallel", "siblings"} {
+		d.refuse(at+"."+k, "sourced hooks run one at a time, in the one shell that they share")
+	}
 	switch {
 	case d.keys[at+".calls"] != nil:
 		d.notWith(at, "calls", "it runs another lifecycle and sources nothing", "dir", "files", "glob", "args", "scope", "plugins", "optional")

@@ -48,7 +48,7 @@ func TestParseHeader(t *testing.T) {
 				{Line: 1, Message: `retries: expected a whole number from 0 to 100, not "101"`},
 				{Line: 1, Message: `backoff: expected a duration such as 10s: "-1s" is negative`},
 				{Line: 1, Message: `lock: expected the name of a lock such as apt (letters, digits, . _ -; at most 64), not "a/b"`},
-				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "notify:x"`},
+				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "notify:x" (did you mean "notified"?)`},
 				{Line: 1, Message: `when: expected the name of a notification such as notified:nginx (letters, digits, . _ -; at most 64), not "notified:"`},
 				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "x"`},
 				{Line: 2, Message: `allow-exit: expected an exit status from 1 to 255 such as 3, or a range such as 10-12, not "0"`},
