@@ -44,7 +44,7 @@ func phaseWaits(ph phased.PhaseRun, now time.Time) []string {
 		switch {
 		case e.Verdict != phased.VerdictRun || begun && !h.Again:
 		case begun && left > 0:
-			all = append(all, Name(e.Name)+" again in "+About(left))
+			all = append(all, Name(e.Name)+" again in "+About((left+time.Second-1).Truncate(time.Second)))
 		case !begun && (ph.Parallel == "" || number == "" || e.NumberValue() != number):
 		case slices.ContainsFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) }):
 			at := slices.IndexFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) })
