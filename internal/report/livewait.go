@@ -10,12 +10,12 @@ import (
 )
 
 // waits tells which hooks of the running phase will run and do not yet, and what
-// for: another attempt, a lock that a hook beside them holds, a job. It is "", or
+// for: another attempt, a lock, a job. It is "", or
 // begins with "; ".
 func (l *Live) waits(now time.Time) string {
 	var all []string
 	if n := len(l.run.Phases); n > 0 && l.run.Phases[n-1].Status == phased.StatusRunning {
-		all = phaseWaits(l.run.Phases[n-1], now)
+		all = phaseWaits(l.run.Phases[n-1], l.locked, now)
 	}
 	if len(all) == 0 {
 		return ""
@@ -23,7 +23,7 @@ func (l *Live) waits(now time.Time) string {
 	return "; " + strings.Join(all, "; ")
 }
 
-func phaseWaits(ph phased.PhaseRun, now time.Time) []string {
+func phaseWaits(ph phased.PhaseRun, locked map[string]time.Time, now time.Time) []string {
 	last := map[phased.Text]phased.HookRun{}
 	for _, h := range ph.Hooks {
 		last[h.Hook] = h
@@ -40,11 +40,14 @@ func phaseWaits(ph phased.PhaseRun, now time.Time) []string {
 	jobless := 0
 	for _, e := range ph.Entries {
 		h, begun := last[e.Name]
-		left := h.Began.Add(h.Took + h.Pause).Sub(now)
+		left := againIn(h, now)
+		since := locked[Hook(ph.Phase, e.Name)]
 		switch {
 		case e.Verdict != phased.VerdictRun || begun && !h.Again:
+		case !since.IsZero():
+			all = append(all, Name(e.Name)+" waits for a lock, "+About(now.Sub(since)))
 		case begun && left > 0:
-			all = append(all, Name(e.Name)+" again in "+About((left+time.Second-1).Truncate(time.Second)))
+			all = append(all, Name(e.Name)+" again in "+About(left))
 		case !begun && (ph.Parallel == "" || number == "" || e.NumberValue() != number):
 		case slices.ContainsFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) }):
 			at := slices.IndexFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) })
@@ -59,6 +62,12 @@ func phaseWaits(ph phased.PhaseRun, now time.Time) []string {
 		all = append(all, fmt.Sprintf("%d more to start", jobless))
 	}
 	return all
+}
+
+// againIn is how long the pause before the next attempt still is, in whole seconds.
+func againIn(h phased.HookRun, now time.Time) time.Duration {
+	left := h.Began.Add(h.Took + h.Pause).Sub(now)
+	return max(0, left+time.Second-1).Truncate(time.Second)
 }
 
 // againText tells behind a failed attempt when the next one comes.

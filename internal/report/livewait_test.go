@@ -44,4 +44,30 @@ func TestLifeSignsOfWaits(t *testing.T) {
 		v.Tick(begin.Add(3 * time.Second))
 		v.Flush()
 	})
+	golden(t, "waits-show", func(b *bytes.Buffer, s Style) {
+		s.Now = begin.Add(3 * time.Second)
+		if err := Show(b, s, Story{Run: alone.fold()}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	locked := (&tape{}).add(0, started(5)).add(0, phased.PhaseStarted{Phase: "configure", Entries: entries})
+	locked.add(time.Second, phased.HookWarning{Phase: "configure", Hook: "10-a", Code: phased.WarnLock, Message: "waits for lock apt: apt-get (pid 812) holds /x"})
+	begin = locked.events[2].Time
+	waiting := locked.fold()
+	locked.add(8*time.Second, start("10-a", 0))
+	golden(t, "waits-locked", func(b *bytes.Buffer, s Style) {
+		v := progress(b, s)
+		for i, e := range locked.events {
+			if i == 3 {
+				v.Tick(begin.Add(3 * time.Second))
+			}
+			v.Event(e)
+		}
+		v.Tick(begin.Add(10 * time.Second))
+		v.Flush()
+		s.Now = begin.Add(3 * time.Second)
+		if err := Show(b, s, Story{Run: waiting}); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

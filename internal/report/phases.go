@@ -116,6 +116,9 @@ func (p *printer) hookLine(r phased.Run, h phased.HookRun) {
 		left += "  " + p.paint(statusColour(h.Status), ExitText(*h.Exit))
 	}
 	if text := attemptText(r, h); text != "" {
+		if last := r.Hook(h.Phase, h.Hook); h.Again && r.Status == phased.StatusRunning && last.Attempt == h.Attempt && againIn(h, p.Now) > 0 {
+			text += againText(againIn(h, p.Now))
+		}
 		left += p.paint(dim, "  "+text)
 	}
 	if h.Changes > 0 {
