@@ -59,6 +59,7 @@ func TestParseHeader(t *testing.T) {
 		},
 		{"escapes", `# phased: inputs="/a\"b\\c"`, Header{HookOptions: phased.HookOptions{Inputs: []phased.Text{`/a"b\c`}}, Lines: map[string]int{"inputs": 1}}, nil},
 		{"a link is no header", "# see phased:// or\n# phased://x\n#phased:leak\n", Header{}, nil},
+		{"no blank", "#!/bin/sh\n#phased:timeout=5m leak=kill\n", Header{}, []phased.HeaderFault{{Line: 2, Message: "a blank is missing behind phased: in the header; write `# phased: timeout=5m leak=kill`"}}},
 		{"unknown key", "\n# phased: frequancy=once", Header{}, []phased.HeaderFault{{Line: 2, Message: `unknown key "frequancy" in the header (did you mean frequency?)`}}},
 		{"unlike any", "# phased: x=1", Header{}, []phased.HeaderFault{{Line: 1, Message: `unknown key "x" in the header; known are timeout, retries, backoff, lock, when, frequency, allow-exit, skip-exit, secret, inputs, leak`}}},
 		{
