@@ -28,14 +28,7 @@ func phaseWaits(ph phased.PhaseRun, locked map[string]time.Time, now time.Time) 
 	for _, h := range ph.Hooks {
 		last[h.Hook] = h
 	}
-	var number string // of the hooks that run
-	var held []string
-	for _, e := range ph.Entries {
-		if h, ok := last[e.Name]; ok && h.Status == phased.StatusRunning {
-			number = e.NumberValue()
-			held = append(held, e.Locks...)
-		}
-	}
+	number, held := running(ph)
 	var all []string
 	jobless := 0
 	for _, e := range ph.Entries {
@@ -49,9 +42,8 @@ func phaseWaits(ph phased.PhaseRun, locked map[string]time.Time, now time.Time) 
 		case begun && left > 0:
 			all = append(all, Name(e.Name)+" again in "+About(left))
 		case !begun && (ph.Parallel == "" || number == "" || e.NumberValue() != number):
-		case slices.ContainsFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) }):
-			at := slices.IndexFunc(e.Locks, func(name string) bool { return slices.Contains(held, name) })
-			all = append(all, Name(e.Name)+" waits for lock "+e.Locks[at])
+		case heldOf(e, held) != "":
+			all = append(all, Name(e.Name)+" waits for lock "+heldOf(e, held))
 		case begun:
 			all = append(all, Name(e.Name)+" again, once there is a job")
 		default:
@@ -62,6 +54,43 @@ func phaseWaits(ph phased.PhaseRun, locked map[string]time.Time, now time.Time) 
 		all = append(all, fmt.Sprintf("%d more to start", jobless))
 	}
 	return all
+}
+
+// running returns the number of the hooks of a phase that run, and their locks.
+func running(ph phased.PhaseRun) (number string, held []string) {
+	for _, h := range ph.Hooks {
+		if h.Status != phased.StatusRunning {
+			continue
+		}
+		for _, e := range ph.Entries {
+			if e.Name == h.Hook && e.Verdict == phased.VerdictRun {
+				number, held = e.NumberValue(), append(held, e.Locks...)
+			}
+		}
+	}
+	return number, held
+}
+
+// heldOf returns the first lock of a hook that others hold, or "".
+func heldOf(e phased.Entry, held []string) string {
+	for _, name := range e.Locks {
+		if slices.Contains(held, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// lockWait tells of a hook that has not run which lock it waits for, where a hook
+// of its number holds that.
+func lockWait(ph phased.PhaseRun, name phased.Text) string {
+	number, held := running(ph)
+	for _, e := range ph.Entries {
+		if e.Name == name && e.Verdict == phased.VerdictRun && ph.Parallel != "" && number == e.NumberValue() && heldOf(e, held) != "" {
+			return ": waits for lock " + heldOf(e, held)
+		}
+	}
+	return ""
 }
 
 // againIn is how long the pause before the next attempt still is, in whole seconds.

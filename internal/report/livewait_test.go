@@ -33,6 +33,12 @@ func TestLifeSignsOfWaits(t *testing.T) {
 		tick(12)
 		v.Flush()
 	})
+	golden(t, "waits-show-together", func(b *bytes.Buffer, s Style) {
+		s.Now = begin.Add(3 * time.Second)
+		if err := Show(b, s, Story{Run: tp.fold()}); err != nil {
+			t.Fatal(err)
+		}
+	})
 	alone := (&tape{}).add(0, started(5)).add(0, phased.PhaseStarted{Phase: "configure", Entries: entries})
 	alone.add(0, start("10-c", 0)).add(time.Second, fails)
 	begin = alone.events[2].Time

@@ -73,7 +73,7 @@ func (p *printer) phase(r phased.Run, ph phased.PhaseRun, all bool) {
 		p.line("  " + p.statusMark(phased.StatusSucceeded) + " " + fmt.Sprintf("%s succeeded", count(hidden, "hook")) + p.paint(dim, "  (--all lists them)"))
 	}
 	if left := notRun(ph); len(left) > 0 {
-		p.notRun(left, all, notYet(ph))
+		p.notRun(ph, left, all)
 	}
 	if text := skippedText(ph.Entries, 8); text != "" {
 		p.line("    " + p.paint(dim, text))
@@ -88,13 +88,14 @@ func notYet(ph phased.PhaseRun) string {
 	return "not run"
 }
 
-func (p *printer) notRun(names []phased.Text, all bool, what string) {
+func (p *printer) notRun(ph phased.PhaseRun, names []phased.Text, all bool) {
+	what := notYet(ph)
 	for i, n := range names {
 		if i == 8 && p.Terminal && !all {
 			p.line("    " + p.paint(dim, fmt.Sprintf("%d more %s", len(names)-i, what)))
 			return
 		}
-		p.line("    " + p.paint(dim, Name(n)+"  "+what))
+		p.line("    " + p.paint(dim, Name(n)+"  "+what+lockWait(ph, n)))
 	}
 }
 
