@@ -60,7 +60,7 @@ func (l *Live) sign(text string) {
 	l.drawn = text
 	l.out.flush()
 	l.err.erase()
-	l.err.printf("  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, l.width()-5)))
+	l.err.printf("  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, max(l.width(), l.Width)-5)))
 	l.err.flush()
 }
 
