@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,16 +19,35 @@ func TestPagesAreListed(t *testing.T) {
 	}
 }
 
-// TestLinksLeadSomewhere follows the links between pages.
+// TestLinksLeadSomewhere follows the links between pages, to the headings that
+// they name.
 func TestLinksLeadSomewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
 	for _, page := range pages(t) {
 		for _, m := range link.FindAllStringSubmatch(readPage(t, page), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+			to := page
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(to); err != nil {
 				t.Errorf("%s links to %s, which is not there", page, m[1])
+				continue
+			}
+			if m[2] != "" && filepath.Ext(to) == ".md" && !slices.Contains(anchors(readPage(t, to)), m[2]) {
+				t.Errorf("%s links to %s%s: there is no such heading", page, m[1], m[2])
 			}
 		}
 	}
+}
+
+// anchors returns the headings of a page as links name them.
+func anchors(page string) []string {
+	var all []string
+	drop := regexp.MustCompile(`[^a-z0-9_ -]`)
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		all = append(all, "#"+strings.ReplaceAll(drop.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return all
 }
 
 func pages(t *testing.T) []string {

@@ -21,7 +21,7 @@ func TestDemo(t *testing.T) {
 	out := string(text)
 	rest := out
 	for _, want := range []string{
-		"30-render-pages", "not-notified", "50-check-web    at most 10s, tried 9 times",
+		"30-render-pages", "not-notified", "50-check-web    at most 10s, tried up to 9 times",
 		"# Do it.", "hook configure/20-install-webd notified web", "post-configure/20-restart-web | webd restarted", "says that it is version 1.0", "3 visits imported",
 		"example serves version 1.0", "scratch directory removed", "12 hooks ran",
 		"# Again.", "20-restart-web skipped: nothing has notified web", "50-import-visits skipped", "10 of 12 hooks ran",

@@ -117,6 +117,8 @@ func cure(text []byte) string {
 		return "There are no comments here: leave the line out"
 	case bytes.HasPrefix(text, []byte("export ")), bytes.HasPrefix(text, []byte("declare ")):
 		return "Leave out the word before the name"
+	case name(text) != "" && bytes.HasPrefix(bytes.TrimLeft(text[len(name(text)):], " \t"), []byte("=")):
+		return "Leave out the blank before ="
 	case len(text) == 1 && text[0] == '\r':
 		return `Lines end with \n alone`
 	}

@@ -163,6 +163,7 @@ func TestRerun(t *testing.T) {
 		{"phased run --wait=5s --base b", "--wait", "phased run --base b --wait"},
 		{"phased run --orphans refuse --base b", "--orphans=kill", "phased run --base b --orphans=kill"},
 		{"phased run --orphans=wait nightly", "--orphans=kill", "phased run nightly --orphans=kill"},
+		{"phased run --base=b -- nightly", "--wait", "phased run --base=b --wait -- nightly"},
 		{"phased run --base $x", "--wait", "phased run --base '$x' --wait"},
 	} {
 		j := job{w: &World{Argv: strings.Fields(c.argv)}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,15 +104,21 @@ func (j *job) instead(id string, captured bool) string {
 // rerun returns this command line with a further flag.
 func (j *job) rerun(flag string) string {
 	name, _, _ := strings.Cut(flag, "=")
-	var words []string
+	var words, rest []string
 	for i, a := range j.w.Argv {
+		if a == "--" { // flags stand before it
+			for _, a := range j.w.Argv[i:] {
+				rest = append(rest, report.ShellWord(a))
+			}
+			break
+		}
 		same := a == name || strings.HasPrefix(a, name+"=")
 		value := i > 0 && name == "--orphans" && j.w.Argv[i-1] == name
 		if !same && !value {
 			words = append(words, report.ShellWord(a))
 		}
 	}
-	return strings.Join(append(words, flag), " ")
+	return strings.Join(slices.Concat(words, []string{flag}, rest), " ")
 }
 
 // alone makes sure that no hook of the base runs: no run of a personality goes

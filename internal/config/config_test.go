@@ -242,7 +242,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"state-dir", "grace", "hook-timeout", "phase-timeout", "timeout", "roots", "run", "runs"}
 	for word, want := range map[string]string{
 		"state_dir": "state-dir", "StateDir": "state-dir", "grcae": "grace", "hook-timout": "hook-timeout", "root": "roots",
-		"timeouts": "timeout", "xyzzy": "", "": "", "a": "", strings.Repeat("grace", 100): "", "statedirectory": "state-dir",
+		"timeouts": "timeout", "rooty": "roots", "timespan": "", "gracious": "", "runner": "", "xyzzy": "", "": "", "a": "", strings.Repeat("grace", 100): "", "statedirectory": "state-dir",
 	} {
 		if got := Nearest(word, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)

@@ -206,6 +206,8 @@ func setWhen(o *phased.HookOptions, value string) string {
 	kind, name, found := strings.Cut(value, ":")
 	known := []string{phased.WhenNotified, phased.WhenChanged}
 	switch {
+	case !found && slices.Contains(known, kind):
+		return fmt.Sprintf("expected notified:NAME, changed:NAME or changed:/PATH, not %s alone", QuoteShort(value))
 	case !found || !slices.Contains(known, kind):
 		return fmt.Sprintf("expected notified:NAME, changed:NAME or changed:/PATH, not %s%s", QuoteShort(value), didYouMean(kind, known))
 	case kind == phased.WhenChanged && strings.HasPrefix(name, "/"):
@@ -216,6 +218,8 @@ func setWhen(o *phased.HookOptions, value string) string {
 			o.When = append(o.When, value)
 		}
 		return ""
+	case kind == phased.WhenChanged && strings.Contains(name, "/"):
+		return fmt.Sprintf("expected the path of a file from / on, such as changed:/etc/app.conf, or the name of a notification, not %s", QuoteShort(value))
 	}
 	return addWord(&o.When, value, name, "the name of a notification", "notified:nginx")
 }

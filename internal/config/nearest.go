@@ -15,7 +15,7 @@ func didYouMean(word string, known []string) string {
 
 // Nearest returns the known word that is most like the given one, or "" where
 // none is like it: case, '_' and '-' count as nothing, and up to a third of the
-// letters may differ.
+// letters may differ, or the endings of words that begin with the same letters.
 func Nearest(word string, known []string) string {
 	fold := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
@@ -31,11 +31,23 @@ func Nearest(word string, known []string) string {
 		if n >= distance && len(w) >= 4 && len(f) < 100 && (strings.Contains(f, w) || len(f) >= 4 && strings.Contains(w, f)) {
 			n = distance - 1 // a word left out: capture for personalities.capture
 		}
+		if same := commonPrefix(w, f); n >= distance && same >= 4 && 3*same >= 2*len(w) {
+			n = distance - 1 // another ending: retry for retries
+		}
 		if n < distance {
 			best, distance = k, n
 		}
 	}
 	return best
+}
+
+// commonPrefix counts the bytes that both begin with.
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // levenshtein counts the letters to insert, delete, replace, or to swap with

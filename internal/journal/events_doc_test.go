@@ -67,7 +67,7 @@ func eventsDocument(t *testing.T) string {
 		writeFields(t, &b, typ, &nested)
 	}
 	b.WriteString("\n## Codes\n\nThese are frozen: a code never changes its meaning. New ones may come.\n")
-	for _, name := range []string{"Status", "Cause", "Verdict", "ChangeKind", "WarningCode", "LeakPolicy"} {
+	for _, name := range codeTypes() {
 		fmt.Fprintf(&b, "\n### %s\n\n| code | |\n|---|---|\n", strings.ToLower(name))
 		for _, c := range src.codes[name] {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", c[0], c[1])
@@ -75,6 +75,11 @@ func eventsDocument(t *testing.T) string {
 	}
 	b.WriteString(eventsTail)
 	return b.String()
+}
+
+// codeTypes are the types of strings whose values have a table.
+func codeTypes() []string {
+	return []string{"Status", "Cause", "Verdict", "ChangeKind", "WarningCode", "LeakPolicy"}
 }
 
 func anchor(heading string) string {
@@ -132,7 +137,7 @@ func typeName(t *testing.T, typ reflect.Type, nested *[]reflect.Type) string {
 		}
 		return fmt.Sprintf("[%s](#%s)", typ.Name(), anchor(typ.Name()))
 	case reflect.String:
-		if typ.Name() != "string" {
+		if slices.Contains(codeTypes(), typ.Name()) {
 			return fmt.Sprintf("[%s](#%s)", strings.ToLower(typ.Name()), anchor(typ.Name()))
 		}
 		return "string"

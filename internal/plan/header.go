@@ -40,6 +40,8 @@ func ParseHeader(first []byte) (Header, []phased.HeaderFault) {
 		case !is:
 		case !whole && cut:
 			p.fault("the header goes beyond the first %d bytes of the hook; write it further up", headerSize)
+		case text != "" && text[0] != ' ' && text[0] != '\t':
+			p.fault("a blank is missing behind phased: in the header; write `# phased: %s`", text)
 		default:
 			p.words(text)
 		}
@@ -50,6 +52,7 @@ func ParseHeader(first []byte) (Header, []phased.HeaderFault) {
 const headerWord = "phased:"
 
 // headerLine returns what stands behind `phased:` in a comment of #, //, -- or ;.
+// Behind that comes a blank; a known key in its place is a mistake, and no comment.
 func headerLine(line string) (string, bool) {
 	line = strings.Trim(line, " \t\r")
 	rest := line
@@ -64,7 +67,9 @@ func headerLine(line string) (string, bool) {
 	}
 	text, is := strings.CutPrefix(strings.TrimLeft(rest, " \t"), headerWord)
 	if is && text != "" && text[0] != ' ' && text[0] != '\t' {
-		return "", false // phased:// and the like
+		key, _, set := strings.Cut(text, "=")
+		_, known := config.HookOptionOf(key)
+		return text, set && known // phased:// and the like are none
 	}
 	return text, is
 }

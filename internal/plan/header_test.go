@@ -48,7 +48,7 @@ func TestParseHeader(t *testing.T) {
 				{Line: 1, Message: `retries: expected a whole number from 0 to 100, not "101"`},
 				{Line: 1, Message: `backoff: expected a duration such as 10s: "-1s" is negative`},
 				{Line: 1, Message: `lock: expected the name of a lock such as apt (letters, digits, . _ -; at most 64), not "a/b"`},
-				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "notify:x"`},
+				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "notify:x" (did you mean "notified"?)`},
 				{Line: 1, Message: `when: expected the name of a notification such as notified:nginx (letters, digits, . _ -; at most 64), not "notified:"`},
 				{Line: 1, Message: `when: expected notified:NAME, changed:NAME or changed:/PATH, not "x"`},
 				{Line: 2, Message: `allow-exit: expected an exit status from 1 to 255 such as 3, or a range such as 10-12, not "0"`},
@@ -59,6 +59,7 @@ func TestParseHeader(t *testing.T) {
 		},
 		{"escapes", `# phased: inputs="/a\"b\\c"`, Header{HookOptions: phased.HookOptions{Inputs: []phased.Text{`/a"b\c`}}, Lines: map[string]int{"inputs": 1}}, nil},
 		{"a link is no header", "# see phased:// or\n# phased://x\n#phased:leak\n", Header{}, nil},
+		{"no blank", "#!/bin/sh\n#phased:timeout=5m leak=kill\n", Header{}, []phased.HeaderFault{{Line: 2, Message: "a blank is missing behind phased: in the header; write `# phased: timeout=5m leak=kill`"}}},
 		{"unknown key", "\n# phased: frequancy=once", Header{}, []phased.HeaderFault{{Line: 2, Message: `unknown key "frequancy" in the header (did you mean frequency?)`}}},
 		{"unlike any", "# phased: x=1", Header{}, []phased.HeaderFault{{Line: 1, Message: `unknown key "x" in the header; known are timeout, retries, backoff, lock, when, frequency, allow-exit, skip-exit, secret, inputs, leak`}}},
 		{

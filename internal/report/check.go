@@ -18,18 +18,20 @@ type Finding struct {
 	Cure     string
 }
 
-// Check prints findings, a line each with its cure below, and their number.
+// Check prints findings, a line each with its cure below (once where several in
+// one file have the same), and their number.
 func Check(w io.Writer, s Style, findings []Finding, entries int) error {
 	p := newPrinter(w, s)
 	n := map[string]int{}
-	for _, f := range findings {
+	for i, f := range findings {
 		n[f.Severity]++
 		where := Name(f.File)
 		if f.Line > 0 {
 			where += fmt.Sprintf(":%d", f.Line)
 		}
 		p.line(fmt.Sprintf("%s: %s: %s [%s]", where, p.paint(severityColour(f.Severity), f.Severity), Safe(oneLine(f.Message), false), f.Code))
-		if f.Cure != "" {
+		again := i+1 < len(findings) && findings[i+1].File == f.File && findings[i+1].Cure == f.Cure
+		if f.Cure != "" && !again {
 			p.line("    " + p.paint(dim, "cure: "+Safe(oneLine(f.Cure), false)))
 		}
 	}

@@ -60,6 +60,9 @@ func containmentText(c *phased.Containment) string {
 // usageText tells what a hook used beside its time, as far as there is room.
 func (p *printer) usageText(u *phased.Usage, room int) string {
 	text := fmt.Sprintf("  cpu %s", p.took(u.User+u.System))
+	if p.Terminal && columns(text) > room {
+		return ""
+	}
 	for _, f := range []struct {
 		name string
 		n    int64

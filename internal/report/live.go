@@ -39,6 +39,7 @@ type Live struct {
 	told     map[phased.HookWarning]bool // warnings about phases
 	passed   map[string]bool             // what of a phase is skipped, where it was told
 	ended    bool                        // a hook has ended the session
+	locked   map[string]time.Time        // since when hooks that have not started are known to wait for a lock
 }
 
 // hookView is what is kept of a hook while it runs.
@@ -61,7 +62,7 @@ const tailLines = 12
 
 // NewLive returns a Live that prints to out, and warnings and life signs to err.
 func NewLive(out, err io.Writer, s Style) *Live {
-	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, failed: map[string]*hookView{}, told: map[phased.HookWarning]bool{}, passed: map[string]bool{}}
+	return &Live{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), hooks: map[string]*hookView{}, failed: map[string]*hookView{}, told: map[phased.HookWarning]bool{}, passed: map[string]bool{}, locked: map[string]time.Time{}}
 }
 
 // Event shows an event. Those that the run does not take (a repeated one) show
@@ -110,6 +111,11 @@ func (l *Live) Event(e phased.Event) {
 	case phased.RunInterrupted:
 		l.line("")
 		l.line(l.paint(yellow, "interrupted") + ": its phased died; closed by " + d.ClosedBy)
+	case phased.HookWarning:
+		if d.Code == phased.WarnLock && l.locked[Hook(d.Phase, d.Hook)].IsZero() {
+			l.locked[Hook(d.Phase, d.Hook)] = e.Time
+		}
+		l.session(d)
 	default:
 		l.session(d)
 	}
@@ -190,6 +196,7 @@ func (l *Live) hookStarted(d phased.HookStarted, at time.Time) {
 	l.current = append(l.current, v)
 	l.hooks[v.key] = v
 	delete(l.failed, v.key)
+	delete(l.locked, v.key)
 	l.signed = at
 	l.shown++
 }
@@ -306,6 +313,9 @@ func (l *Live) hookFinished(d phased.HookFinished) {
 	}
 	if h := l.run.Hook(d.Phase, d.Hook); h != nil {
 		if text := attemptText(l.run, *h); text != "" {
+			if d.Again {
+				text += againText(d.Pause)
+			}
 			left += l.paint(dim, "  "+text)
 		}
 	}

@@ -18,9 +18,13 @@ const (
 	signEvery  = time.Minute
 )
 
-// Tick shows that a hook still runs; call it about once a second.
+// Tick shows that a hook still runs, or is to be tried again; call it about once a
+// second.
 func (l *Live) Tick(now time.Time) {
 	if len(l.current) == 0 {
+		if text := l.waits(now); l.Signs && text != "" && l.half == "" {
+			l.sign(strings.TrimPrefix(text, "; "))
+		}
 		return
 	}
 	if v := l.only(); v != nil && l.openHalf(v) || l.half != "" {
@@ -45,14 +49,18 @@ func (l *Live) Tick(now time.Time) {
 			text = lifeSign(names, len(l.current), age, quiet)
 		}
 	}
-	text += left
+	l.sign(text + left + l.waits(now))
+}
+
+// sign draws the life sign.
+func (l *Live) sign(text string) {
 	if text == l.drawn {
 		return
 	}
 	l.drawn = text
 	l.out.flush()
 	l.err.erase()
-	l.err.printf("  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, l.width()-5)))
+	l.err.printf("  %s %s", l.statusMark(phased.StatusRunning), l.paint(dim, l.cut(text, max(l.width(), l.Width)-5)))
 	l.err.flush()
 }
 

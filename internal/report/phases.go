@@ -73,20 +73,29 @@ func (p *printer) phase(r phased.Run, ph phased.PhaseRun, all bool) {
 		p.line("  " + p.statusMark(phased.StatusSucceeded) + " " + fmt.Sprintf("%s succeeded", count(hidden, "hook")) + p.paint(dim, "  (--all lists them)"))
 	}
 	if left := notRun(ph); len(left) > 0 {
-		p.notRun(left, all)
+		p.notRun(ph, left, all)
 	}
 	if text := skippedText(ph.Entries, 8); text != "" {
 		p.line("    " + p.paint(dim, text))
 	}
 }
 
-func (p *printer) notRun(names []phased.Text, all bool) {
+// notYet is what there is to tell of hooks that have not run.
+func notYet(ph phased.PhaseRun) string {
+	if ph.Status == phased.StatusRunning {
+		return "not run yet"
+	}
+	return "not run"
+}
+
+func (p *printer) notRun(ph phased.PhaseRun, names []phased.Text, all bool) {
+	what := notYet(ph)
 	for i, n := range names {
 		if i == 8 && p.Terminal && !all {
-			p.line("    " + p.paint(dim, fmt.Sprintf("%d more not run", len(names)-i)))
+			p.line("    " + p.paint(dim, fmt.Sprintf("%d more %s", len(names)-i, what)))
 			return
 		}
-		p.line("    " + p.paint(dim, Name(n)+"  not run"))
+		p.line("    " + p.paint(dim, Name(n)+"  "+what+lockWait(ph, n)))
 	}
 }
 
@@ -108,6 +117,9 @@ func (p *printer) hookLine(r phased.Run, h phased.HookRun) {
 		left += "  " + p.paint(statusColour(h.Status), ExitText(*h.Exit))
 	}
 	if text := attemptText(r, h); text != "" {
+		if last := r.Hook(h.Phase, h.Hook); h.Again && r.Status == phased.StatusRunning && last.Attempt == h.Attempt && againIn(h, p.Now) > 0 {
+			text += againText(againIn(h, p.Now))
+		}
 		left += p.paint(dim, "  "+text)
 	}
 	if h.Changes > 0 {
@@ -165,13 +177,13 @@ func (p *printer) costs(r phased.Run) {
 	for _, h := range hooks {
 		wide = max(wide, columns(Hook(h.Phase, h.Hook)))
 	}
-	wide = min(wide, p.width()-32)
+	wide = min(wide, max(p.width()-32, 18))
 	if p.width() < wide+36+bar {
 		bar = 0
 	}
 	for _, h := range hooks {
 		share := float64(h.Took) / float64(total)
-		text := fmt.Sprintf("  %s  %10s %4.0f %%", pad(p.cut(Hook(h.Phase, h.Hook), wide), wide), p.took(h.Took), share*100)
+		text := fmt.Sprintf("  %s  %10s %4.0f %%", pad(p.cutHook(h.Phase, h.Hook, wide), wide), p.took(h.Took), share*100)
 		if bar > 0 && p.Terminal {
 			text += "  " + p.paint(dim, p.bar(share, bar))
 		}

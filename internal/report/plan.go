@@ -131,9 +131,9 @@ func phaseRules(ph phased.PlannedPhase) string {
 	}
 	switch ph.When {
 	case phased.WhenSuccess:
-		words = append(words, "when all has ended well")
+		words = append(words, "runs when all has ended well")
 	case phased.WhenAlways:
-		words = append(words, "whatever has happened")
+		words = append(words, "runs whatever has happened")
 	}
 	if ph.Parallel != "" {
 		words = append(words, "hooks with the same number run together")
@@ -192,9 +192,13 @@ func entryNotes(pl phased.Plan, ph phased.PlannedPhase, e phased.Entry, over []p
 func optionNotes(o phased.HookOptions) []string {
 	var words []string
 	if o.Retries > 0 {
-		again := "tried " + count(o.Retries+1, "time")
+		again := "tried up to " + count(o.Retries+1, "time")
 		if o.Backoff > 0 {
-			again += ", after " + o.Backoff.String() + " first"
+			again += " (pause " + o.Backoff.String()
+			if o.Retries > 1 {
+				again += ", then doubled"
+			}
+			again += ")"
 		}
 		words = append(words, again)
 	}

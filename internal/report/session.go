@@ -186,7 +186,11 @@ func (p *printer) warnings(all []phased.HookWarning, path phased.Text, indent st
 		if w.Line == 0 && w.File == path {
 			w.File = ""
 		}
-		p.line(indent + p.paint(yellow, p.mark("⚠ ", "! ")+warningText(w)))
+		text := warningText(w)
+		if w.Hook != "" && path == "" && !strings.Contains(warningText(w), Name(w.Hook)) {
+			text = Name(w.Hook) + ": " + text
+		}
+		p.line(indent + p.paint(yellow, p.mark("⚠ ", "! ")+text))
 	}
 }
 

@@ -142,7 +142,7 @@ func (p *printer) list(title string, heads []string, hooks []phased.HookStats, c
 	for i, h := range shown {
 		text := Hook(h.Phase, h.Hook)
 		if p.Terminal {
-			text = p.cut(text, name)
+			text = p.cutHook(h.Phase, h.Hook, name)
 		}
 		p.line("  " + pad(text, name) + alignRight(rows[i], wide))
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"phased/internal/phased"
 )
 
 // Style says how a text is laid out. The zero value is for files and pipes:
@@ -96,6 +98,16 @@ func (s Style) cut(text string, n int) string {
 	more := s.mark("…", "~")
 	runes := []rune(text)
 	return string(runes[:n-1]) + more
+}
+
+// cutHook returns PHASE/HOOK in at most n columns: where there is no room, without
+// the phase.
+func (s Style) cutHook(phase string, hook phased.Text, n int) string {
+	text := Hook(phase, hook)
+	if columns(text) <= n {
+		return text
+	}
+	return s.cut(s.mark("…/", ".../")+Name(hook), n)
 }
 
 // right returns left and text on one line, text at the right edge, or two blanks
