@@ -202,3 +202,23 @@ func TestBrokenWriterIsReported(t *testing.T) {
 		}
 	}
 }
+
+// TestStopAtTheEnd looks at what is told of a stop that ends nothing: a phase at
+// the end of the run outlives it.
+func TestStopAtTheEnd(t *testing.T) {
+	for _, ph := range []phased.PhaseStarted{
+		{Phase: "error", Failure: true, Entries: runs("10-tell")},
+		{Phase: "tidy", When: phased.WhenAlways, Entries: runs("10-tell")},
+	} {
+		tp := (&tape{}).add(0, started(1)).add(0, ph)
+		tp.add(0, phased.HookStarted{Phase: ph.Phase, Hook: "10-tell", Path: "/x"})
+		tp.add(time.Second, phased.RunStopping{Signal: "SIGTERM"})
+		for _, s := range []Style{{}, {Terminal: true}} {
+			var b bytes.Buffer
+			play(&b, s, tp.events)
+			if got := b.String(); !strings.Contains(got, "the phases at the end of the run go on") || strings.Contains(got, "ending") {
+				t.Errorf("%s, %+v:\n%s", ph.Phase, s, got)
+			}
+		}
+	}
+}
