@@ -35,6 +35,9 @@ func NewPlain(out, err io.Writer, s Style) *Plain {
 	return &Plain{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), open: map[string]*[2]lines{}}
 }
 
+// GoesOn makes the next events go on with a run that stands so far elsewhere.
+func (p *Plain) GoesOn(r phased.Run) { p.run = r }
+
 // Event writes the lines of an event.
 func (p *Plain) Event(e phased.Event) {
 	before := p.run.Status
