@@ -189,7 +189,7 @@ func (j *job) pickUp(m memory, lock *journal.Lock) error {
 	}
 	told, err := m.pickUp(j.plan)
 	for _, t := range told {
-		j.talk("%s", t)
+		j.talk("%s", j.secrets.Clean(t))
 	}
 	return err
 }
