@@ -222,3 +222,18 @@ func TestStopAtTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestPauseThatWasCutShort wants no pause told that was not waited for.
+func TestPauseThatWasCutShort(t *testing.T) {
+	for _, pid := range []int{0, 42} {
+		tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "configure", Entries: runs("10-try")})
+		tp.add(0, phased.HookStarted{Phase: "configure", Hook: "10-try", Path: "/x", Pid: 41})
+		tp.add(0, phased.HookFinished{Phase: "configure", Hook: "10-try", Exit: phased.Exit{Cause: phased.CauseExit, Status: 1}, Again: true, Pause: time.Hour})
+		tp.add(time.Second, phased.HookStarted{Phase: "configure", Hook: "10-try", Path: "/x", Pid: pid, Attempt: 2})
+		var b bytes.Buffer
+		play(&b, Style{}, tp.events)
+		if got := b.String(); strings.Contains(got, "started: attempt 2 of 2, after 60 min") != (pid > 0) || !strings.Contains(got, "started: attempt 2 of 2") {
+			t.Errorf("process %d:\n%s", pid, got)
+		}
+	}
+}
