@@ -323,6 +323,7 @@ func (r *Run) settle(pending []Handed) (told []phased.Payload, err error) {
 		}
 		return 0
 	})
+	before := r.values.clone()
 	for _, h := range pending {
 		was := r.entries(h)
 		r.values.add(h)
@@ -331,9 +332,12 @@ func (r *Run) settle(pending []Handed) (told []phased.Payload, err error) {
 		}
 	}
 	r.env = r.values.Env(r.base)
-	if got := size(r.env); got > r.o.Total {
+	path, _ := r.values.lookup(pathName, r.base)
+	if got := size(r.env); got > r.o.Total || len(r.values.path) > 0 && len(pathName)+1+len(path) > MaxValue {
+		r.values, r.env = before, nil // the hooks at the end of the run have to start
 		last := pending[len(pending)-1]
-		return told, fmt.Errorf("the hooks that have run beside %s/%s hand on so much that all that is carried comes to %d bytes, and %d are the most", last.Phase, last.Hook, got, r.o.Total)
+		return nil, fmt.Errorf("the hooks that have run beside %s/%s hand on too much together: PATH would have %d bytes, and %d are the most in one variable; all that is carried would come to %d bytes, and %d are the most. None of it counts; let them hand on less, and run them again with --from",
+			last.Phase, last.Hook, len(path), MaxValue, got, r.o.Total)
 	}
 	return told, nil
 }
@@ -366,8 +370,12 @@ func (r *Run) Passed(phase string, hook phased.Text) {
 		r.pending = append(r.pending, done...)
 		return
 	}
-	told, _ := r.settle(done) // it fitted before
-	r.note(told)
+	before := r.pending // hooks that were passed over one by one stand before it
+	r.pending = nil
+	for _, some := range [][]Handed{before, done} {
+		told, _ := r.settle(some) // it fitted before
+		r.note(told)
+	}
 }
 
 // catchUp lets count what was passed over before a hook.

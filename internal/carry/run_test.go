@@ -448,3 +448,42 @@ func TestLogKeepsBytes(t *testing.T) {
 		t.Error("a newer log was read")
 	}
 }
+
+// TestPassedOverInOrder proves that a phase which is passed over as a whole counts
+// behind hooks that were passed over one by one before it.
+func TestPassedOverInOrder(t *testing.T) {
+	log := &Log{all: []Handed{
+		{Phase: "one", Hook: "10-a", Set: []phased.Text{"V=1"}},
+		{Phase: "two", Hook: "10-b", Set: []phased.Text{"V=2"}},
+	}}
+	w := newWorld(Options{Log: log})
+	w.Passed("one", "10-a")
+	w.Passed("two", "")
+	if env := w.run(t, "three", "10-c", "", ""); env["V"] != "2" {
+		t.Errorf("V is %q", env["V"])
+	}
+}
+
+// TestTooMuchTogether proves that what does not fit, of hooks that ran together,
+// does not count, so that the hooks at the end of the run can be started.
+func TestTooMuchTogether(t *testing.T) {
+	w := newWorld(Options{})
+	w.run(t, "one", "10-a", "V=1\n", "/first\n")
+	for _, name := range []phased.Text{"20-a", "20-b"} {
+		h := phased.Hook{Phase: "one", Name: name}
+		_, write := w.start(t, &h)
+		write("PATH", "/"+strings.Repeat(string(name), MaxValue*3/5/4)+"/a\n")
+		write("ENV", "V="+string(name)+"\n")
+		if exit := w.end(t, h, ok()); !exit.OK() {
+			t.Errorf("%s: %+v", name, exit)
+		}
+	}
+	w.told = nil
+	told, err := w.Settle()
+	if err == nil || len(told) > 0 || !strings.Contains(err.Error(), "beside one/20-b") {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	if env := w.run(t, "error", "10-e", "", ""); env["V"] != "1" || env["PATH"] != "/first:/bin:/opt" {
+		t.Errorf("%.200v", env)
+	}
+}

@@ -78,12 +78,13 @@ func (j *job) resumable() string {
 	return orText(j.settings.Lifecycles[j.plan.Lifecycle].Resume, "on")
 }
 
-// passing tells what is carried of hooks that are passed over because they are
-// done: the form of engine.Options.Skip.
+// passing tells what is carried of hooks that are passed over, for whatever reason:
+// what they handed on in a run that this one goes on with counts on. It is the form
+// of engine.Options.Skip.
 func (c carrying) passing(skip plan.Skip) plan.Skip {
 	return func(phase string, e phased.Entry) (string, string, error) {
 		reason, message, err := skip(phase, e)
-		if reason == phased.SkippedDone || reason == phased.SkippedNotAsked {
+		if reason != "" && err == nil {
 			c.Passed(phase, e.Name)
 		}
 		return reason, message, err
@@ -142,16 +143,8 @@ func both(first, then func(*phased.Hook) error) func(*phased.Hook) error {
 	}
 }
 
-// afterBoth makes one of two functions that look at what a hook has left: the
-// form of engine.Options.After. What the first one makes fail the second one sees
-// as failed.
-func afterBoth(first, then func(phased.Hook, *phased.Result) ([]phased.Payload, error)) func(phased.Hook, *phased.Result) ([]phased.Payload, error) {
-	return func(h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
-		found, err := first(h, res)
-		more, err2 := then(h, res)
-		return append(found, more...), errors.Join(err, err2)
-	}
-}
+// after looks at what a hook has left: the form of engine.Options.After.
+type after = func(phased.Hook, *phased.Result) ([]phased.Payload, error)
 
 // forget removes what was kept for a resume where nobody will resume, and that of
 // old runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"reflect"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -235,12 +236,20 @@ func (o *spaceOptions) steps(ctx context.Context, store *journal.Store, r phased
 	known := len(told) > 0
 	steps, err := space.Blame(upTo(store.Follow(ctx, r.ID, 0), r.Seq), o.name)
 	for _, st := range steps {
-		if known && (st.Phase == "" && st.Hook == "" || skippedIn(r, st.Phase, st.Hook)) {
+		if known && (st.Phase == "" && st.Hook == "" || skippedIn(r, st.Phase, st.Hook) && !counted(st, told)) {
 			continue
 		}
 		told = append(told, phased.BlameStep{Run: r.ID, Seq: st.Seq, Time: st.Time, Phase: st.Phase, Hook: st.Hook, Change: st.Change})
 	}
 	return told, err
+}
+
+// counted reports whether what a hook that was passed over had handed on made
+// another change of a variable than is told already: a hook beside it ran again.
+func counted(st space.Step, told []phased.BlameStep) bool {
+	return st.Change.Kind == phased.ChangeEnvironment && !slices.ContainsFunc(told, func(t phased.BlameStep) bool {
+		return t.Phase == st.Phase && t.Hook == st.Hook && reflect.DeepEqual(t.Change, st.Change)
+	})
 }
 
 // skippedIn reports whether a hook was not run, nor its phase entered, because

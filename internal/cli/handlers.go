@@ -164,11 +164,11 @@ func (j *job) beforeHook(m memory, also func(*phased.Hook) error) func(*phased.H
 	}
 }
 
-// afterHook takes what a hook has left. A secret file that is still not there may
-// have another name than its header says: that is told.
-func (j *job) afterHook(m memory) func(phased.Hook, *phased.Result) ([]phased.Payload, error) {
+// afterHook takes what a hook has left, also what else looks at that. A secret file
+// that is still not there may have another name than its header says: that is told.
+func (j *job) afterHook(m memory, also after) after {
 	return func(h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
-		found, err := m.ended(j.plan, h, res)
+		found, err := m.ended(j.plan, h, res, also)
 		for _, s := range m.turns.secretsOf(m.scope().Hook(h.Phase, h.Name)) {
 			if cannot := j.files.Check(s); cannot != nil && m.turns.first("secret "+string(s)) {
 				found = append(found, phased.RunWarning{Message: fmt.Sprintf("%s/%s: %v: nothing of it is hidden", h.Phase, h.Name, cannot)})
@@ -189,7 +189,7 @@ func (j *job) pickUp(m memory, lock *journal.Lock) error {
 	}
 	told, err := m.pickUp(j.plan)
 	for _, t := range told {
-		j.talk("%s", t)
+		j.talk("%s", j.secrets.Clean(t))
 	}
 	return err
 }
@@ -197,33 +197,35 @@ func (j *job) pickUp(m memory, lock *journal.Lock) error {
 // ended takes what an attempt of a hook has notified and seen: the form of
 // engine.Options.After. What was notified counts also where the attempt failed:
 // what has changed has changed. What `phased changed` has seen counts only where it
-// has ended well.
-func (m memory) ended(p phased.Plan, h phased.Hook, res *phased.Result) ([]phased.Payload, error) {
+// has ended well. Between the two comes what else looks at what the hook has left:
+// it sees as failed whom bad lines made fail, and may let the hook fail itself.
+func (m memory) ended(p phased.Plan, h phased.Hook, res *phased.Result, also after) ([]phased.Payload, error) {
 	path := notesOf(h)
 	notes, found, err := m.store.ReadNotes(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		failed(res, fmt.Sprintf("what it notified cannot be read: %v", err))
-		return nil, m.store.DropNotes(path)
-	}
-	if !found {
-		return nil, nil
-	}
-	if len(notes.Bad) > 0 {
+		err = m.store.DropNotes(path)
+	case found && len(notes.Bad) > 0:
 		failed(res, notes.Bad[0])
 	}
 	at := m.scope().Hook(h.Phase, h.Name)
-	if err := m.take(notes, at, m.run); err != nil {
-		return nil, err
+	if err == nil && found {
+		err = m.take(notes, at, m.run)
+	}
+	more, err2 := also(h, res)
+	if err = errors.Join(err, err2); err != nil || !found {
+		return more, err
 	}
 	if res.OK() {
 		if err := m.seen(notes, at); err != nil {
-			return nil, err
+			return more, err
 		}
 	}
 	if err := m.store.DropNotes(path); err != nil {
-		return nil, fmt.Errorf("cannot take what %s/%s has notified: %w", h.Phase, h.Name, err)
+		return more, fmt.Errorf("cannot take what %s/%s has notified: %w", h.Phase, h.Name, err)
 	}
-	return m.tellNotified(p, h, append(slices.Clone(notes.Told), notes.Names...)), nil
+	return append(m.tellNotified(p, h, append(slices.Clone(notes.Told), notes.Names...)), more...), nil
 }
 
 // failed makes a hook that ended well one that has failed.

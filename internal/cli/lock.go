@@ -141,6 +141,7 @@ func (j *job) alone(ctx context.Context) error {
 
 func (j *job) tellDead(r phased.Run) {
 	where := ""
+	r.Failure = nil // which may be of a hook long before
 	if phase, hook, ok := report.Subject(r); ok {
 		where = " in " + report.Hook(phase, hook)
 	}

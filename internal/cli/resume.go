@@ -98,6 +98,9 @@ func runResume(ctx context.Context, w *World, o *resumeOptions) error {
 	if err = errors.Join(err, damage); err != nil {
 		return err
 	}
+	if r, err = o.begun(ctx, w, store, r); err != nil {
+		return err
+	}
 	newest, err := newest(ctx, store, r)
 	if err != nil {
 		return err
@@ -116,6 +119,27 @@ func runResume(ctx context.Context, w *World, o *resumeOptions) error {
 		return &failure{exitBusy, fmt.Errorf("run %s goes on", r.ID)}
 	}
 	return o.goOn(ctx, w, store, r)
+}
+
+// begun returns the run, and in place of the last one that died before anything of
+// it was on record the one before: it has done nothing.
+func (o *resumeOptions) begun(ctx context.Context, w *World, store *journal.Store, r phased.Run) (phased.Run, error) {
+	if r.Start.Lifecycle != "" || !r.Status.Final() {
+		return r, nil
+	}
+	all, err := store.Runs(ctx)
+	if err != nil {
+		return r, broken("cannot read the record: %v", err)
+	}
+	at := slices.IndexFunc(all, func(s phased.Summary) bool { return s.Lifecycle != "" }) // the newest first
+	if o.ref != "last" || at < 0 {
+		return r, invalid("run %s died before it had begun: it has run nothing, and there is nothing to go on with", r.ID)
+	}
+	w.talk("run %s died before it had begun, and has run nothing: going on with the run before it", r.ID)
+	if r, err = store.Run(ctx, all[at].ID); err != nil {
+		return r, broken("the record of run %s cannot be read: %v", all[at].ID, err)
+	}
+	return r, nil
 }
 
 // goOn goes on with a run that is the newest of its chain, by the settings that it

@@ -249,7 +249,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: c.executor(j, ex), Lock: held.take,
-		Before: j.beforeHook(m, both(held.environ, c.Before)), After: afterBoth(j.afterHook(m), c.After), Between: c.Settle,
+		Before: j.beforeHook(m, both(held.environ, c.Before)), After: j.afterHook(m, c.After), Between: c.Settle,
 		Clean: cleaned(j.secrets), Record: screen.record, Unrecorded: screen.unrecorded, Compare: plan.Compare,
 		Kill: j.stop.kill, ID: j.id, Start: start, HookEnv: j.hookEnv(m), FailureEnv: j.failureEnv,
 		Requested: func() ([]phased.RebootRequest, error) { return m.store.RebootRequests(j.id) },

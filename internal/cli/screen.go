@@ -137,7 +137,11 @@ func (s *screen) unrecorded(e phased.Event) {
 	if s.stderr == nil {
 		s.catchUp()
 		s.j.w.talk("this run can no longer be recorded; what follows stands only here")
-		s.stderr = report.NewPlain(s.j.w.Stderr, s.j.w.Stderr, report.Style{Flags: s.j.again})
+		p := report.NewPlain(s.j.w.Stderr, s.j.w.Stderr, report.Style{Flags: s.j.again})
+		if r, err := s.j.store.Run(context.Background(), s.j.id); err == nil {
+			p.GoesOn(r)
+		}
+		s.stderr = p
 	}
 	s.stderr.Event(e)
 	// There is nowhere left to tell of a stderr that is broken as well.

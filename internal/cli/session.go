@@ -252,7 +252,8 @@ func (j *session) story(run phased.Run) report.Story {
 // say of keeping them.
 func forgetSpace(store *journal.Store, settings *config.Settings, resume string, run phased.Run) error {
 	var err error
-	keep := run.Failure != nil || run.Status == phased.StatusWaiting || resume == "keep"
+	partly := run.Session == nil && run.Status == phased.StatusSucceeded && !plan.Finished(run) // by --only
+	keep := run.Failure != nil || run.Status == phased.StatusWaiting || resume == "keep" || partly
 	if run.ID != "" && (!keep || resume == "off") {
 		err = store.ForgetPrivate(run.ID)
 		for run.Start.Resumes != "" && run.Failure == nil {

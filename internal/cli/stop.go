@@ -99,6 +99,9 @@ func (o *stopOptions) consequence(r phased.Run) string {
 	if o.now {
 		return "what runs is killed; no failure phase follows"
 	}
+	if report.OutlivesStop(r) {
+		return "the phases at the end of the run go on; with --now they are killed"
+	}
 	if r.Start.Personality != "" {
 		return what
 	}

@@ -44,7 +44,7 @@ func (r *run) hookOf(p *phased.PlannedPhase, e phased.Entry, why string) phased.
 	if r.o.HookEnv != nil {
 		h.Env = r.o.HookEnv(p.Name, e.Name)
 	}
-	if p.Failure || p.When == phased.WhenAlways {
+	if atEndAnyway(p) {
 		h.Env = slices.Concat(h.Env, r.storyEnv)
 	}
 	return h

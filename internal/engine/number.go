@@ -17,7 +17,7 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 		if number, rest = nextNumber(p, rest); len(number) == 0 {
 			break
 		}
-		if r.reboot.due && !p.Failure && p.When != phased.WhenAlways {
+		if r.reboot.due && !atEndAnyway(p) {
 			r.reboot.cut = true
 			return first, nil
 		}
@@ -30,7 +30,7 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 		if exit, ended := endedBy(ctx); ended {
 			return orFailure(first, phased.Failure{Phase: p.Name, Exit: exit}), nil
 		}
-		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure { // the phase's start, or what was passed over
+		if lost := r.recordFailure(p.Name); lost != nil && !atEndAnyway(p) { // the phase's start, or what was passed over
 			return orFailure(first, *lost), nil
 		}
 		f, err := r.number(ctx, p, turns)
@@ -40,7 +40,7 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 		if err = errors.Join(err, r.between()); err != nil {
 			return first, err
 		}
-		if lost := r.recordFailure(p.Name); lost != nil && !p.Failure {
+		if lost := r.recordFailure(p.Name); lost != nil && !atEndAnyway(p) {
 			return lost, nil
 		}
 		if f != nil && f.Exit.Cause == phased.CauseTrust {
@@ -52,6 +52,10 @@ func (r *run) hooks(ctx context.Context, p *phased.PlannedPhase) (first *phased.
 	}
 	return first, nil
 }
+
+// atEndAnyway reports whether a phase runs also where the run goes no further: for
+// a reboot, or because it cannot be recorded.
+func atEndAnyway(p *phased.PlannedPhase) bool { return p.Failure || p.When == phased.WhenAlways }
 
 // nextNumber returns the entries that run together, which may be one, and those
 // behind them; entries between that do not run count with them. Without entries
@@ -181,7 +185,7 @@ func (g *together) ended(t turn, end ending) {
 	switch f := end.failure; {
 	case end.err != nil:
 		why = end.err
-	case !g.phase.Failure && g.r.unrecorded() != nil:
+	case !atEndAnyway(g.phase) && g.r.unrecorded() != nil:
 		why = g.r.unrecorded()
 	case f != nil && f.Exit.Cause == phased.CauseTrust:
 		why = &phased.SiblingFailed{Phase: t.phase.Name, Hook: t.entry.Name, Refused: true}

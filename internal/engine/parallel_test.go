@@ -374,6 +374,22 @@ func TestRecordFailsBesideOthers(t *testing.T) {
 	})
 }
 
+// TestRecordFailsBeforeTheEnd wants phases that run whatever happened to do so
+// where the run cannot be recorded, as the failure phase does.
+func TestRecordFailsBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := &recorder{failFrom: 4} // the end of the first hook
+		b := &busy{works: map[string]work{"1-a": {time.Second, 0}}}
+		p := parallelPlan(2, "a: 1-a 2-never", "z: 1-x 1-y 2-z")
+		p.Phases[1].When, p.Phases[1].OnFailure = phased.WhenAlways, phased.Continue
+		run, err := Run(t.Context(), p, Options{Executor: b, ID: "01X", Record: rec.record})
+		slices.Sort(b.began)
+		if d := cmp.Diff([]string{"1-a", "1-x", "1-y", "2-z"}, b.began); d != "" || !errors.Is(err, errDisk) || run.ExitCode != 74 {
+			t.Errorf("ended with %d, %v; began (-want +got):\n%s", run.ExitCode, err, d)
+		}
+	})
+}
+
 // The fold of a run has hooks in run order, whoever started first.
 func TestFoldIsInRunOrder(t *testing.T) {
 	p := parallelPlan(4, "a: 1-a 1-b 1-c").Phases[0]

@@ -25,7 +25,7 @@ type reboot struct {
 // mayReboot reports whether hooks of the phase may ask for a reboot: of one that
 // runs at the end of the run nobody would go on.
 func mayReboot(p *phased.PlannedPhase) bool {
-	return !p.Failure && p.When != phased.WhenAlways && p.Executor != phased.ExecutorSession
+	return !atEndAnyway(p) && p.Executor != phased.ExecutorSession
 }
 
 // asks finds out whether the hook that has just ended asked for a reboot, and

@@ -37,7 +37,7 @@ func okText(e phased.Exit, nothing bool) string {
 }
 
 // attemptOf tells which attempt of a hook it is, of how many, and how long after
-// the one before: "2 of 3, after 10 s".
+// the one before: "2 of 3, after 10 s"; not of one that a stop ended in that pause.
 func attemptOf(r phased.Run, h phased.HookStarted) string {
 	number := max(h.Attempt, 1)
 	text := fmt.Sprint(number)
@@ -51,7 +51,7 @@ func attemptOf(r phased.Run, h phased.HookStarted) string {
 			}
 		}
 		for _, before := range ph.Hooks {
-			if before.Hook == h.Hook && before.Again && max(before.Attempt, 1) == number-1 && before.Pause > 0 {
+			if before.Hook == h.Hook && before.Again && max(before.Attempt, 1) == number-1 && before.Pause > 0 && h.Pid > 0 {
 				text += ", after " + pauseText(before.Pause)
 			}
 		}

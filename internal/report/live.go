@@ -362,7 +362,11 @@ func (l *Live) stopping(d phased.RunStopping) {
 		return
 	}
 	what := "no further hook starts"
-	if len(l.current) > 0 {
+	switch {
+	case OutlivesStop(l.run):
+		l.talk(yellow, d.Signal+": "+outlives+". A second signal kills.")
+		return
+	case len(l.current) > 0:
 		what = "ending " + viewNames(l.current, 3, func(v *hookView) string { return v.key })
 	}
 	if l.run.Session == nil {

@@ -202,3 +202,38 @@ func TestBrokenWriterIsReported(t *testing.T) {
 		}
 	}
 }
+
+// TestStopAtTheEnd looks at what is told of a stop that ends nothing: a phase at
+// the end of the run outlives it.
+func TestStopAtTheEnd(t *testing.T) {
+	for _, ph := range []phased.PhaseStarted{
+		{Phase: "error", Failure: true, Entries: runs("10-tell")},
+		{Phase: "tidy", When: phased.WhenAlways, Entries: runs("10-tell")},
+	} {
+		tp := (&tape{}).add(0, started(1)).add(0, ph)
+		tp.add(0, phased.HookStarted{Phase: ph.Phase, Hook: "10-tell", Path: "/x"})
+		tp.add(time.Second, phased.RunStopping{Signal: "SIGTERM"})
+		for _, s := range []Style{{}, {Terminal: true}} {
+			var b bytes.Buffer
+			play(&b, s, tp.events)
+			if got := b.String(); !strings.Contains(got, "the phases at the end of the run go on") || strings.Contains(got, "ending") {
+				t.Errorf("%s, %+v:\n%s", ph.Phase, s, got)
+			}
+		}
+	}
+}
+
+// TestPauseThatWasCutShort wants no pause told that was not waited for.
+func TestPauseThatWasCutShort(t *testing.T) {
+	for _, pid := range []int{0, 42} {
+		tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "configure", Entries: runs("10-try")})
+		tp.add(0, phased.HookStarted{Phase: "configure", Hook: "10-try", Path: "/x", Pid: 41})
+		tp.add(0, phased.HookFinished{Phase: "configure", Hook: "10-try", Exit: phased.Exit{Cause: phased.CauseExit, Status: 1}, Again: true, Pause: time.Hour})
+		tp.add(time.Second, phased.HookStarted{Phase: "configure", Hook: "10-try", Path: "/x", Pid: pid, Attempt: 2})
+		var b bytes.Buffer
+		play(&b, Style{}, tp.events)
+		if got := b.String(); strings.Contains(got, "started: attempt 2 of 2, after 60 min") != (pid > 0) || !strings.Contains(got, "started: attempt 2 of 2") {
+			t.Errorf("process %d:\n%s", pid, got)
+		}
+	}
+}

@@ -35,6 +35,9 @@ func NewPlain(out, err io.Writer, s Style) *Plain {
 	return &Plain{Style: s, out: newPrinter(out, s), err: newPrinter(err, s), open: map[string]*[2]lines{}}
 }
 
+// GoesOn makes the next events go on with a run that stands so far elsewhere.
+func (p *Plain) GoesOn(r phased.Run) { p.run = r }
+
 // Event writes the lines of an event.
 func (p *Plain) Event(e phased.Event) {
 	before := p.run.Status
@@ -70,7 +73,7 @@ func (p *Plain) Event(e phased.Event) {
 	case phased.PhaseFinished:
 		p.phaseFinished(d)
 	case phased.RunStopping:
-		p.talk(stoppingText(d, p.run.Session != nil, len(p.running)))
+		p.talk(stoppingText(d, p.run, len(p.running)))
 	case phased.RunWarning:
 		p.talk("warning: " + Safe(d.Message, false))
 	case phased.RunFinished:
@@ -101,18 +104,32 @@ func (p *Plain) talk(text string) {
 	p.err.flush()
 }
 
-func stoppingText(d phased.RunStopping, session bool, running int) string {
+func stoppingText(d phased.RunStopping, r phased.Run, running int) string {
 	if d.Kill {
 		return "told to stop again: killing what still runs"
+	}
+	if OutlivesStop(r) {
+		return "told to stop by " + d.Signal + ": " + outlives
 	}
 	text := "told to stop by " + d.Signal + ": ending the hook that runs"
 	if running > 1 {
 		text = fmt.Sprintf("told to stop by %s: ending the %d hooks that run", d.Signal, running)
 	}
-	if !session {
+	if r.Session == nil {
 		text += "; the failure phase follows"
 	}
 	return text
+}
+
+// outlives is what a stop does to a phase that outlives it.
+const outlives = "the phases at the end of the run go on"
+
+// OutlivesStop reports whether the phase that runs is one at the end of the run,
+// which only a second signal ends.
+func OutlivesStop(r phased.Run) bool {
+	return r.Start.Personality == "" && slices.ContainsFunc(r.Phases, func(p phased.PhaseRun) bool {
+		return p.Status == phased.StatusRunning && (p.Failure || p.When == phased.WhenAlways)
+	})
 }
 
 func (p *Plain) hook(phase string, hook phased.Text, what string) {

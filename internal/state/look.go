@@ -1,6 +1,8 @@
 package state
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -41,7 +43,7 @@ func (s Store) Looks(h Hook, key string) ([]phased.Look, error) {
 }
 
 // Looked puts down what was seen of some arguments; what is known of others stays,
-// of the newest 1,000. When it returns, that is on the disk.
+// of the newest 1,000, and of these what 4 MiB hold. When it returns, that is on the disk.
 func (s Store) Looked(h Hook, key string, seen []phased.Look) error {
 	if err := s.ready(looks); err != nil {
 		return err
@@ -60,10 +62,43 @@ func (s Store) Looked(h Hook, key string, seen []phased.Look) error {
 		old = append(old, l)
 	}
 	if n := len(old) - maxLooks; n > 0 {
-		slices.SortStableFunc(old, func(a, b phased.Look) int { return a.Time.Compare(b.Time) })
+		sortLooks(old)
 		old = old[n:]
 	}
-	return s.write(looks, lookFile(h, key), looked{h.Base, h.Lifecycle, h.Phase, h.Name, key, old})
+	write := func() error {
+		return s.write(looks, lookFile(h, key), looked{h.Base, h.Lifecycle, h.Phase, h.Name, key, old})
+	}
+	if err = write(); errors.Is(err, errTooLarge) {
+		if old, err = newestThatFit(old, min(len(seen), maxLooks)); err == nil {
+			err = write()
+		}
+	}
+	return err
+}
+
+func sortLooks(all []phased.Look) {
+	slices.SortStableFunc(all, func(a, b phased.Look) int { return a.Time.Compare(b.Time) })
+}
+
+// newestThatFit returns the newest that a file has room for, beside who has seen
+// them: as many as least at least.
+func newestThatFit(all []phased.Look, least int) ([]phased.Look, error) {
+	const room = maxFile - 64<<10
+	sortLooks(all)
+	from, size := len(all), 0
+	for ; from > 0; from-- {
+		text, err := json.Marshal(all[from-1])
+		if err != nil {
+			return nil, err
+		}
+		if size += len(text) + 1; size > room {
+			break
+		}
+	}
+	if len(all)-from < least {
+		return nil, fmt.Errorf("%w: these are too many files for one hook and --key; look at fewer at a time, or at each tree by a key of its own", errTooLarge)
+	}
+	return all[from:], nil
 }
 
 // LookedAt returns the hooks that have seen files by `phased changed`, each once.

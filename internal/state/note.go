@@ -154,7 +154,11 @@ func union(all, more []string) []string {
 
 // DropNotes removes notes that were taken, for good when it returns.
 func (s Store) DropNotes(path string) error {
-	if err := s.disk.Remove(path); err != nil {
+	err := s.disk.Remove(path)
+	if errors.Is(err, syscall.ENOTEMPTY) { // a hook has put a directory in its place
+		err = os.RemoveAll(path)
+	}
+	if err != nil {
 		return err
 	}
 	return s.disk.SyncDir(filepath.Join(s.private, notes))

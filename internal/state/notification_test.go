@@ -288,6 +288,30 @@ func TestLooksAreBounded(t *testing.T) {
 	}
 }
 
+// What is remembered of many files is bounded as well: the oldest gives way to the
+// newest, and what was just seen is never forgotten in silence.
+func TestLooksOfManyFilesAreBounded(t *testing.T) {
+	s, h := New(t.TempDir()), theScope().Hook("configure", "10-a")
+	mib := make([]phased.FileState, 1000)
+	for i := range mib {
+		mib[i] = phased.FileState{Path: phased.Text(strings.Repeat("p", 1000)), Is: fmt.Sprint(i)}
+	}
+	for i := range 9 {
+		must(t, s.Looked(h, "", []phased.Look{{At: phased.Text(fmt.Sprint("/", i)), Time: time.Unix(int64(i), 0).UTC(), Files: mib}}))
+	}
+	got, err := s.Looks(h, "")
+	if err != nil || len(got) < 2 || len(got) > 4 || got[len(got)-1].At != "/8" {
+		t.Fatalf("%d, %v", len(got), err)
+	}
+	var all []phased.Look
+	for i := range 5 {
+		all = append(all, phased.Look{At: phased.Text(fmt.Sprint("/", i)), Time: time.Unix(100, 0).UTC(), Files: mib})
+	}
+	if err := s.Looked(h, "", all); err == nil || !strings.Contains(err.Error(), "fewer at a time") {
+		t.Error(err)
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

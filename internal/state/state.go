@@ -46,6 +46,9 @@ const (
 // maxFile bounds what is read of a file, in bytes.
 const maxFile = 4 << 20
 
+// errTooLarge is why a value of more than maxFile is not written.
+var errTooLarge = errors.New("what is to be remembered is larger than 4 MiB")
+
 // suffix is the ending of every file, and madePrefix the beginning of one that is
 // not in its place yet.
 const (
@@ -64,7 +67,7 @@ func (s Store) write(dir, name string, v any) error {
 		return err
 	}
 	if len(text) >= maxFile {
-		return fmt.Errorf("what is to be remembered is larger than %d MiB", maxFile>>20)
+		return errTooLarge
 	}
 	// One that a crash has left is in the way of nobody but this process' number.
 	made := filepath.Join(full, madePrefix+strconv.Itoa(os.Getpid())+"-"+name)
