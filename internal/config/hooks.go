@@ -62,9 +62,13 @@ func (d *decoder) hookOption(h HookOption, o *phased.HookOptions, n *yaml.Node, 
 			}
 		}
 	}
-	if r := d.resolve(n); r != nil && r.Kind == yaml.SequenceNode && h.List {
+	r := d.resolve(n)
+	switch {
+	case r != nil && r.Kind == yaml.SequenceNode && h.List && len(r.Content) == 0:
+		// None: what the header says does not count.
+	case r != nil && r.Kind == yaml.SequenceNode && h.List:
 		d.list(n, at, h.Key+": ["+h.Example+"]", func(n *yaml.Node, at string) { one(n, at, false) })
-	} else {
+	default:
 		one(n, at, h.List)
 	}
 	return len(d.errs) == before

@@ -170,7 +170,7 @@ func hookFragments() map[string]obj {
 			limits := obj{{"minimum", 1}, {"maximum", maxExit}}
 			def, one = append(def, limits...), append(one, limits...)
 		}
-		return append(def, member{"items", one}, member{"minItems", 1})
+		return append(def, member{"items", one})
 	}
 	scalar := []string{"string", "number", "boolean"}
 	when := `((notified|changed):` + wordPattern + `|changed:/`

@@ -221,7 +221,7 @@ func (l *lister) options(e *phased.Entry, h Header, faults []phased.HeaderFault)
 			}
 		}
 		if from != "" {
-			e.Options = append(e.Options, phased.Origin{Phase: l.phase.Name, Option: o.Key, Value: o.Text(&e.HookOptions), From: from})
+			e.Options = append(e.Options, phased.Origin{Phase: l.phase.Name, Option: o.Key, Value: orText(o.Text(&e.HookOptions), "none"), From: from})
 		}
 	}
 	if e.Frequency == phased.Always {

@@ -337,3 +337,22 @@ func TestInputs(t *testing.T) {
 	changed("/a.conf (gone)")
 	changed("")
 }
+
+// A rule may take away what a header says.
+func TestRuleTakesAway(t *testing.T) {
+	base := hookTree(t, map[string]string{"10-x": "#!/bin/sh\n# phased: lock=apt when=notified:x timeout=5m retries=3 inputs=a\n"})
+	s := parsed(t, "lifecycles:\n  own:\n    base: "+base+"\n    hooks:\n      10-*: {lock: [], when: [], timeout: none, retries: 0}\n    phases: [one]\n")
+	p, err := Load(Options{Settings: s, Lifecycle: "own"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Phases[0].Entries[0]
+	if d := cmp.Diff(phased.HookOptions{Timeout: phased.NoLimit, Inputs: []phased.Text{"a"}}, e.HookOptions); d != "" {
+		t.Errorf("options (-want +got):\n%s", d)
+	}
+	for _, o := range e.Options {
+		if o.Option == "lock" && (o.Value != "none" || !strings.HasSuffix(o.From, "phased.yaml:5")) {
+			t.Errorf("lock is %q, from %s", o.Value, o.From)
+		}
+	}
+}
