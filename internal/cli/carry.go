@@ -53,11 +53,8 @@ func (j *job) carries() (carrying, error) {
 
 func phasesByName(p phased.Plan) map[string]phased.Phase {
 	phases := map[string]phased.Phase{}
-	for _, ph := range p.Phases {
+	for _, ph := range p.AllPhases() {
 		phases[ph.Name] = ph.Phase
-	}
-	if p.Failure != nil {
-		phases[p.Failure.Name] = p.Failure.Phase
 	}
 	return phases
 }

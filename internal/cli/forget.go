@@ -75,17 +75,25 @@ phased forget --secrets last`,
 	return cmd
 }
 
-// runForgetHook is `phased forget HOOK`.
-func runForgetHook(w *World, o *forgetOptions) error {
+// state opens what is remembered beside the record.
+func (o *forgetOptions) state(w *World) (state.Store, error) {
 	s, err := o.places.settings(w)
 	if err != nil {
-		return err
+		return state.Store{}, err
 	}
 	dir, err := o.places.dir(w, s)
 	if err != nil {
+		return state.Store{}, err
+	}
+	return state.New(dir), nil
+}
+
+// runForgetHook is `phased forget HOOK`.
+func runForgetHook(w *World, o *forgetOptions) error {
+	store, err := o.state(w)
+	if err != nil {
 		return err
 	}
-	store := state.New(dir)
 	all, damage := store.Remembered()
 	forgot, known := 0, []string{}
 	for _, r := range all {
@@ -147,15 +155,10 @@ func (o *forgetOptions) forgetSeen(w *World, store state.Store) (forgot int, kno
 
 // runForgetNotification is `phased forget --notification NAME`.
 func runForgetNotification(w *World, o *forgetOptions) error {
-	s, err := o.places.settings(w)
+	store, err := o.state(w)
 	if err != nil {
 		return err
 	}
-	dir, err := o.places.dir(w, s)
-	if err != nil {
-		return err
-	}
-	store := state.New(dir)
 	all, damage := store.AllNotifications()
 	var gone []phased.Notification
 	var known []string

@@ -273,19 +273,11 @@ func (m memory) tellNotified(p phased.Plan, h phased.Hook, names []string) []pha
 
 // unheard says that no hook of a plan waits for a name; "" where one does.
 func unheard(p phased.Plan, name string) string {
-	known := plan.Awaited(phasesOf(p))
+	known := plan.Awaited(p.AllPhases())
 	if slices.Contains(known, name) {
 		return ""
 	}
 	return "no hook of " + p.Lifecycle + " waits for that" + nearest(name, known, "")
-}
-
-func phasesOf(p phased.Plan) []phased.PlannedPhase {
-	all := slices.Clone(p.Phases)
-	if p.Failure != nil {
-		all = append(all, *p.Failure)
-	}
-	return all
 }
 
 // pickUp puts down what hooks of runs that died have left said. Nobody else runs
@@ -304,7 +296,7 @@ func (m memory) pickUp(p phased.Plan) (told []string, err error) {
 			continue
 		}
 		at, where := m.scope().Hook("", ""), "a hook"
-		for _, ph := range phasesOf(p) {
+		for _, ph := range p.AllPhases() {
 			for _, e := range ph.Hooks() {
 				if h := m.hook(ph.Name, e); u.Of(h) {
 					at, where = h, ph.Name+"/"+string(e.Name)
@@ -354,7 +346,7 @@ func (m memory) settle(p phased.Plan, run phased.Run) error {
 // enteredPhases are the phases of a plan, those that were entered as they were
 // then.
 func enteredPhases(p phased.Plan, run phased.Run) []phased.PlannedPhase {
-	all := phasesOf(p)
+	all := p.AllPhases()
 	for i := range all {
 		for _, ph := range run.Phases {
 			if ph.Phase == all[i].Name && ph.Status != phased.StatusSkipped && !ph.Missing {

@@ -168,7 +168,7 @@ func completeNames(w *World, o *tellFlags) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []string
-		for _, n := range plan.Awaited(phasesOf(p)) {
+		for _, n := range plan.Awaited(p.AllPhases()) {
 			if strings.HasPrefix(n, typed) {
 				names = append(names, n)
 			}

@@ -31,7 +31,7 @@ func secretSet(s *config.Settings, p phased.Plan) (*redact.Set, error) {
 // cannot be read lets nothing start.
 func hookSecrets(set *redact.Set, p phased.Plan) (*config.SecretFiles, error) {
 	files := config.WatchSecrets(set)
-	for _, ph := range phasesOf(p) {
+	for _, ph := range p.AllPhases() {
 		for _, e := range ph.Hooks() {
 			files.Add(e.Secrets...)
 			for _, s := range e.Secrets {

@@ -8,26 +8,31 @@ import (
 	"phased/internal/phased"
 )
 
-// A screen gets the first output of a hook and the last, in order, and an event
-// for each piece between them; every other event it gets whole.
-func TestProgressLeavesOutTheMiddle(t *testing.T) {
+// begun begins a run, to which add adds events.
+func begun(t *testing.T) (w *Writer, add func(phased.Payload)) {
+	t.Helper()
 	s, err := Open(t.TempDir(), Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-	w, err := s.Begin(id)
-	if err != nil {
+	if w, err = s.Begin(id); err != nil {
 		t.Fatal(err)
 	}
 	seq := uint64(0)
-	add := func(d phased.Payload) {
+	return w, func(d phased.Payload) {
 		t.Helper()
 		seq++
 		if err := w.Append(phased.Event{Run: id, Seq: seq, Data: d}); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A screen gets the first output of a hook and the last, in order, and an event
+// for each piece between them; every other event it gets whole.
+func TestProgressLeavesOutTheMiddle(t *testing.T) {
+	w, add := begun(t)
 	piece := func(hook phased.Text, n int) {
 		add(phased.HookOutput{Phase: "p", Hook: hook, Stream: "out", Text: phased.Text(fmt.Sprintf("%s%d%s", hook, n, strings.Repeat(".", 1000)))})
 	}
@@ -71,23 +76,7 @@ func TestProgressLeavesOutTheMiddle(t *testing.T) {
 
 // A hook that writes much leaves the output of one that runs beside it alone.
 func TestProgressOfHooksBesideEachOther(t *testing.T) {
-	s, err := Open(t.TempDir(), Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-	w, err := s.Begin(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seq := uint64(0)
-	add := func(d phased.Payload) {
-		t.Helper()
-		seq++
-		if err := w.Append(phased.Event{Run: id, Seq: seq, Data: d}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w, add := begun(t)
 	piece := func(hook phased.Text, n, size int) {
 		add(phased.HookOutput{Phase: "p", Hook: hook, Stream: "out", Text: phased.Text(fmt.Sprintf("%s%d%s", hook, n, strings.Repeat(".", size)))})
 	}

@@ -1,6 +1,7 @@
 package phased
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -320,6 +321,15 @@ type Plan struct {
 	// Untrusted is what of it somebody else could have written. It is no part of
 	// the digest: a plan whose hooks are as they were is the same plan.
 	Untrusted []Untrusted `json:"untrusted,omitempty"`
+}
+
+// AllPhases returns every phase, the failure phase last.
+func (p Plan) AllPhases() []PlannedPhase {
+	all := slices.Clone(p.Phases)
+	if p.Failure != nil {
+		all = append(all, *p.Failure)
+	}
+	return all
 }
 
 // Untrusted is a file of a plan that somebody else than root and the user who

@@ -75,10 +75,10 @@ type CheckOptions struct {
 // of the plan: the hook trees, then phases in order, in each its directories, then its entries, then
 // what concerns their order. It starts nothing but `bash -n` and `sh -n`.
 func Check(p phased.Plan, o CheckOptions) []Finding {
-	c := &checker{plan: p, shells: findShells(), awaited: Awaited(allPhases(p))}
+	c := &checker{plan: p, shells: findShells(), awaited: Awaited(p.AllPhases())}
 	jobs := []func() []Finding{func() []Finding { return c.directories("", p.Roots) }, c.requires}
 	files, told := sourcedFiles(p), map[phased.Text]bool{}
-	for _, ph := range allPhases(p) {
+	for _, ph := range p.AllPhases() {
 		if ph.Executor == phased.ExecutorSession {
 			jobs = append(jobs, c.sourcedPhase(ph, files, told)...)
 			continue

@@ -64,7 +64,7 @@ func CompareTools(p phased.Plan, tools []string) ([]ToolDifference, error) {
 			errs = append(errs, &Error{Message: fmt.Sprintf("unknown tool %q; known are %s and %s", tool, ToolDibRunParts, ToolRunParts)})
 			continue
 		}
-		for _, ph := range allPhases(p) {
+		for _, ph := range p.AllPhases() {
 			if ph.Executor == phased.ExecutorSession {
 				continue
 			}

@@ -42,7 +42,7 @@ type Place struct {
 // nearest known name where there is none.
 func Explain(p phased.Plan, name string) ([]Explanation, error) {
 	var all []Explanation
-	for _, ph := range allPhases(p) {
+	for _, ph := range p.AllPhases() {
 		want, fits := nameIn(ph, name)
 		if !fits {
 			continue
@@ -118,15 +118,6 @@ func whySourced(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
 		order = "base steps, in the order of their list"
 	}
 	return fmt.Sprintf("is sourced as %d of %d%s, %s and %s; %s", x.Position, x.Of, detail, where, with, order)
-}
-
-// allPhases returns the phases with the failure phase last.
-func allPhases(p phased.Plan) []phased.PlannedPhase {
-	all := slices.Clone(p.Phases)
-	if p.Failure != nil {
-		all = append(all, *p.Failure)
-	}
-	return all
 }
 
 // nameIn returns the name of an entry that is meant in a phase.
@@ -255,7 +246,7 @@ func why(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
 func notFound(p phased.Plan, name string) error {
 	var dirs, known []string
 	base := filepath.Base(name)
-	for _, ph := range allPhases(p) {
+	for _, ph := range p.AllPhases() {
 		for _, d := range ph.Dirs {
 			dirs = append(dirs, string(d))
 		}

@@ -51,7 +51,7 @@ func Load(o Options) (phased.Plan, error) {
 	errs = errs.with(c.list(&p, rootErr != nil))
 	errs = errs.with(c.environmentFiles(&p))
 	if !o.Faulty {
-		for _, ph := range allPhases(p) {
+		for _, ph := range p.AllPhases() {
 			errs = append(errs, headerErrors(ph.Entries)...)
 		}
 	}

@@ -20,7 +20,7 @@ func TestBuiltinLifecycle(t *testing.T) {
 	base := t.TempDir()
 	p := mustLoad(t, Options{Base: base})
 	var got []string
-	for _, ph := range allPhases(p) {
+	for _, ph := range p.AllPhases() {
 		got = append(got, fmt.Sprintf("%s %s %s %s %s optional=%v failure=%v missing=%v entries=%d", ph.Name, ph.Dir, ph.OnFailure, ph.Order, ph.Executor, ph.Optional, ph.Failure, ph.Missing, len(ph.Entries)))
 	}
 	want := []string{
@@ -139,7 +139,7 @@ func TestOptionsAndOrigins(t *testing.T) {
 		}),
 	}
 	var got []phased.Phase
-	for _, ph := range allPhases(p) {
+	for _, ph := range p.AllPhases() {
 		got = append(got, ph.Phase)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -176,15 +176,7 @@ func (u Untaken) Of(h Hook) bool { return u.hook == h.file() }
 
 // Untaken returns the notes of a scope, of which no run may go on.
 func (s Store) Untaken(scope Scope) ([]Untaken, error) {
-	d, err := os.Open(filepath.Join(s.private, notes))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
+	names, err := s.list(notes)
 	if err != nil {
 		return nil, err
 	}

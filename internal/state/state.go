@@ -127,8 +127,8 @@ func (s Store) read(dir, name string, v any) (found bool, err error) {
 	return true, nil
 }
 
-// names returns the files of a directory, without their ending.
-func (s Store) names(dir string) ([]string, error) {
+// list returns what is in a directory; nothing where it is not there.
+func (s Store) list(dir string) ([]string, error) {
 	d, err := os.Open(filepath.Join(s.private, dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -137,7 +137,12 @@ func (s Store) names(dir string) ([]string, error) {
 		return nil, err
 	}
 	defer d.Close()
-	all, err := d.Readdirnames(-1)
+	return d.Readdirnames(-1)
+}
+
+// names returns the files of a directory, without their ending.
+func (s Store) names(dir string) ([]string, error) {
+	all, err := s.list(dir)
 	var names []string
 	for _, n := range all {
 		if name, ok := strings.CutSuffix(n, suffix); ok && name != "" && name[0] != '.' {
