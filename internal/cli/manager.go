@@ -32,9 +32,9 @@ func (w *World) manager() *systemd.Socket {
 	return socket
 }
 
-// notifier tells the service manager what the run file holds, as it grows. It
+// managerLink tells the service manager what the run file holds, as it grows. It
 // never slows the run, and is nil where nobody wants to be told.
-type notifier struct {
+type managerLink struct {
 	socket  *systemd.Socket
 	endings time.Duration // how long the run may take to end once it is told to
 	cancel  context.CancelFunc
@@ -46,13 +46,13 @@ type notifier struct {
 	sent  time.Time // when
 }
 
-// newNotifier begins to tell, where somebody listens.
-func newNotifier(j *job, writer *journal.Writer) *notifier {
+// newManagerLink begins to tell, where somebody listens.
+func newManagerLink(j *job, writer *journal.Writer) *managerLink {
 	if j.manager == nil {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &notifier{socket: j.manager, endings: endings(j.plan), cancel: cancel}
+	n := &managerLink{socket: j.manager, endings: endings(j.plan), cancel: cancel}
 	events := make(chan phased.Event, 64)
 	n.gone.Go(func() {
 		defer close(events)
@@ -87,7 +87,7 @@ func endings(p phased.Plan) time.Duration {
 }
 
 // tell sends what the events come to.
-func (n *notifier) tell(events <-chan phased.Event) {
+func (n *managerLink) tell(events <-chan phased.Event) {
 	var beat <-chan time.Time
 	if every := n.socket.Beat(); every > 0 {
 		t := time.NewTicker(every)
@@ -115,7 +115,7 @@ func (n *notifier) tell(events <-chan phased.Event) {
 }
 
 // event takes an event in.
-func (n *notifier) event(e phased.Event) {
+func (n *managerLink) event(e phased.Event) {
 	n.run.Apply(e)
 	switch d := e.Data.(type) {
 	case phased.RunStarted:
@@ -132,11 +132,11 @@ func (n *notifier) event(e phased.Event) {
 	}
 }
 
-func (n *notifier) stopping() { n.queue = append(n.queue, "STOPPING=1") }
+func (n *managerLink) stopping() { n.queue = append(n.queue, "STOPPING=1") }
 
 // send sends what there is to tell, and returns when to come again, where that
 // was too soon, or there was no room.
-func (n *notifier) send(now time.Time) <-chan time.Time {
+func (n *managerLink) send(now time.Time) <-chan time.Time {
 	text := report.UnitStatus(n.run)
 	if text == n.told && len(n.queue) == 0 {
 		return nil
@@ -153,7 +153,7 @@ func (n *notifier) send(now time.Time) <-chan time.Time {
 
 // last tells how the run has ended, and tries again for a moment where there is
 // no room.
-func (n *notifier) last() {
+func (n *managerLink) last() {
 	for range 5 {
 		n.sent = time.Time{}
 		again := n.send(time.Now())
@@ -165,7 +165,7 @@ func (n *notifier) last() {
 }
 
 // close waits until everything was told.
-func (n *notifier) close() {
+func (n *managerLink) close() {
 	if n == nil {
 		return
 	}
