@@ -138,14 +138,24 @@ func (s *screen) unrecorded(e phased.Event) {
 		s.catchUp()
 		s.j.w.talk("this run can no longer be recorded; what follows stands only here")
 		p := report.NewPlain(s.j.w.Stderr, s.j.w.Stderr, report.Style{Flags: s.j.again})
-		if r, err := s.j.store.Run(context.Background(), s.j.id); err == nil {
-			p.GoesOn(r)
-		}
+		p.GoesOn(s.before(e.Seq))
 		s.stderr = p
 	}
 	s.stderr.Event(e)
 	// There is nowhere left to tell of a stderr that is broken as well.
 	_ = s.stderr.Flush()
+}
+
+// before returns the run as it was before an event. The event itself may be in the
+// file, where all that failed was to sync it.
+func (s *screen) before(seq uint64) (r phased.Run) {
+	for e, err := range s.j.store.Events(context.Background(), s.j.id) {
+		if err != nil || e.Seq >= seq {
+			break
+		}
+		r.Apply(e)
+	}
+	return r
 }
 
 // catchUp waits, not for long, until everything recorded has been shown, and
