@@ -18,8 +18,8 @@ scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-build: ## build the static binary bin/phased and the names it goes by
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/phased ./cmd/phased
+build: ## build the static binaries bin/phased, with the names it goes by, and bin/phased-fleet
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/phased ./cmd/phased-fleet
 	ln -sfn phased bin/os-refresh-config
 	ln -sfn phased bin/dib-run-parts
 

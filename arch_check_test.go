@@ -65,7 +65,7 @@ func standardImports(s source) []string {
 	}
 	var found []string
 	for _, path := range s.imports() {
-		if why, shut := shutToAll()[path]; shut {
+		if why, shut := shutToAll()[path]; shut && !slices.Contains(rooms()[s.dir()].opens, path) {
 			found = append(found, fmt.Sprintf("imports %s: %s", path, why))
 		} else if r := rooms()[s.dir()]; slices.Contains(r.shut, path) {
 			found = append(found, fmt.Sprintf("imports %s: %s", path, r.why))

@@ -9,6 +9,7 @@ type room struct {
 	wires bool     // may import every room but the other wiring ones
 	may   []string // further rooms that it may import
 	shut  []string // standard packages that it may not import
+	opens []string // packages that are shut to all rooms of the runner, and not to it
 	why   string   // the reason, printed where the rule is broken
 }
 
@@ -56,18 +57,27 @@ func rooms() map[string]room {
 		},
 		"stats":  {shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"}, why: "it is pure: runs in, figures out; who reads the runs, and when, is for others"},
 		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
+		"web": {
+			may: []string{"report"}, opens: []string{"net", "net/http", "html/template", "log/slog"}, shut: []string{"os", "os/exec"},
+			why: "it shows what a Source has; where that is kept, and who may ask, is for others",
+		},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
 		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},
+		"fleetcli": {
+			wires: true, opens: []string{"net", "net/http", "crypto/tls", "log/slog"},
+			why: "it wires the rooms of the network side and decides nothing",
+		},
 	}
 }
 
 // commands says what each program may import of the product.
 func commands() map[string][]string {
 	return map[string][]string{
-		"cmd/phased": {"cli", "compat"},
-		"bench":      {"space", "redact"},
-		"examples":   {},
-		".":          {},
+		"cmd/phased":       {"cli", "compat"},
+		"cmd/phased-fleet": {"fleetcli"},
+		"bench":            {"space", "redact"},
+		"examples":         {},
+		".":                {},
 	}
 }
 
@@ -97,8 +107,8 @@ type library struct {
 // libraries lists every foreign module in use.
 func libraries() map[string]library {
 	return map[string]library{
-		"github.com/spf13/cobra":   {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
-		"github.com/spf13/pflag":   {rooms: []string{"cli"}, why: "only cli has commands and flags; the personalities start without it"},
+		"github.com/spf13/cobra":   {rooms: []string{"cli", "fleetcli"}, why: "only cli and fleetcli have commands and flags; the personalities start without it"},
+		"github.com/spf13/pflag":   {rooms: []string{"cli", "fleetcli"}, why: "only cli and fleetcli have commands and flags; the personalities start without it"},
 		"go.yaml.in/yaml/v4":       {rooms: []string{"config"}, why: "only config reads settings"},
 		"mvdan.cc/sh/v3":           {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2": {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
@@ -117,7 +127,7 @@ func libraries() map[string]library {
 
 // printers may write to the process's own stdout and stderr.
 func printers() []string {
-	return []string{"cli", "compat", "cmd/phased", "bench", "examples"}
+	return []string{"cli", "compat", "fleetcli", "cmd/phased", "cmd/phased-fleet", "bench", "examples"}
 }
 
 // passers may name the process's own descriptors and write nothing to them.
@@ -131,7 +141,8 @@ func passers() map[string]string {
 // errors, embedded files and interface assertions: "path name", with the reason.
 func globals() map[string]string {
 	return map[string]string{
-		"cmd/phased version": "the linker sets it",
+		"cmd/phased version":       "the linker sets it",
+		"cmd/phased-fleet version": "the linker sets it",
 	}
 }
 

@@ -1,0 +1,91 @@
+package fleetcli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes, of the table that `phased help exit-codes` prints.
+const (
+	exitOK       = 0
+	exitInvalid  = 2
+	exitInternal = 74
+)
+
+// World is the process that a command runs in.
+type World struct {
+	Argv           []string // the whole command line
+	Environ        []string // NAME=value
+	Stdout, Stderr *os.File
+	Version        string
+	Context        context.Context // ends what serves
+}
+
+// getenv returns the value of an environment variable, "" where there is none.
+func (w *World) getenv(name string) string {
+	for _, v := range w.Environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// talk prints a line for the operator.
+func (w *World) talk(format string, args ...any) {
+	fmt.Fprintf(w.Stderr, "phased: "+format+"\n", args...)
+}
+
+// failure is an error that knows the exit code of the process.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+
+func (f *failure) Unwrap() error { return f.err }
+
+// invalid is an error of what was asked for.
+func invalid(format string, args ...any) error {
+	return &failure{exitInvalid, fmt.Errorf(format, args...)}
+}
+
+// broken is an error of phased itself.
+func broken(format string, args ...any) error {
+	return &failure{exitInternal, fmt.Errorf(format, args...)}
+}
+
+// Main runs the command line and returns the exit code of the process.
+func Main(w World) int {
+	root := newRoot(&w)
+	root.SetArgs(w.Argv[1:])
+	root.SetOut(w.Stdout)
+	root.SetErr(w.Stderr)
+	err := root.ExecuteContext(w.Context)
+	if err == nil {
+		return exitOK
+	}
+	w.talk("%v", err)
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.code
+	}
+	return exitInvalid
+}
+
+func newRoot(w *World) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "phased-fleet",
+		Short:         "the network side of phased",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(newServe(w))
+	return root
+}

@@ -1,0 +1,33 @@
+package web
+
+import (
+	"html/template"
+	"time"
+
+	"phased/internal/phased"
+	"phased/internal/report"
+)
+
+// functions are what pages call: the words of the reports, never others.
+func (s *Server) functions() template.FuncMap {
+	return template.FuncMap{
+		"took":    report.Took,
+		"size":    report.Size,
+		"name":    report.Name,
+		"safe":    func(text string) string { return report.Safe(text, false) },
+		"exit":    report.ExitText,
+		"failure": report.FailureText,
+		"short":   report.ShortID,
+		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"status":  statusWord,
+	}
+}
+
+// statusWord is how a status is written.
+func statusWord(s phased.Status) string {
+	if s == "" {
+		return "unknown"
+	}
+	return string(s)
+}
