@@ -26,7 +26,6 @@ const (
 // compareBody is two runs side by side.
 type compareBody struct {
 	A, B      phased.Summary
-	SameEnd   bool // they ended alike
 	Facts     []compareFact
 	Same      []string // names of facts that are the same
 	Plan      []planDifference
@@ -180,7 +179,6 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 	body := compareBody{A: *summaryOf(a), B: *summaryOf(b), Damage: p.damage, All: q.Get("times") == "all", Hidden: q.Get("digits") == "hidden"}
 	body.Address = "/compare?" + url.Values{"a": {a.ID}, "b": {b.ID}}.Encode()
 	body.Swap = "/compare?" + url.Values{"a": {b.ID}, "b": {a.ID}}.Encode()
-	body.SameEnd = a.Status == b.Status && failureWords(a) == failureWords(b)
 	body.Facts, body.Same = compareFacts(a, b)
 	body.PlanSame = a.Start.PlanDigest != "" && a.Start.PlanDigest == b.Start.PlanDigest
 	body.Plan, body.PlanMore = cut(comparePlans(ofRun(a), ofRun(b)), maxPlanRows)
@@ -337,13 +335,17 @@ func environmentFacts(a, b phased.Surroundings) []compareFact {
 	return facts
 }
 
-// Since tells how much longer or shorter the second run took.
+// Since tells how much longer or shorter the second run took; "": that tells
+// nothing, since they did not end alike.
 func (b compareBody) Since() string {
-	text, longer, shorter := ratio(b.A.Took, b.B.Took)
-	if longer || shorter {
-		return text
+	text := ratio(b.A.Took, b.B.Took)
+	switch {
+	case b.A.Status != b.B.Status:
+		return ""
+	case text == "":
+		return "about as long"
 	}
-	return "about as long"
+	return text
 }
 
 // Apart tells how long after the first run the second one began.

@@ -18,11 +18,15 @@ type planDifference struct {
 	Is    string
 }
 
-// comparePlans tells how b differs from a, phase by phase in the order of b.
+// comparePlans tells how b differs from a, phase by phase in the order of b;
+// last, which phases only one of two runs has entered.
 func comparePlans(a, b planned) []planDifference {
-	var all []planDifference
+	var all, entered []planDifference
 	add := func(phase string, name phased.Text, what, was, is string) {
 		all = append(all, planDifference{phase, name, what, was, is})
+	}
+	enter := func(ph phased.PlannedPhase, was, is string) {
+		entered = append(entered, planDifference{ph.Name, "", "entered", was, is})
 	}
 	before := map[string]phased.PlannedPhase{}
 	for _, ph := range a.all() {
@@ -32,26 +36,30 @@ func comparePlans(a, b planned) []planDifference {
 	for _, ph := range b.all() {
 		after[ph.Name] = true
 		old, found := before[ph.Name]
-		if !found {
+		switch {
+		case !found && ph.Failure && a.phases != nil:
+			enter(ph, notEntered, phaseWords(ph))
+		case !found:
 			add(ph.Name, "", "added", "", phaseWords(ph))
-			continue
-		}
-		// What a run did not enter is not on record, and differs in nothing.
-		if a.listed(ph.Name) != b.listed(ph.Name) {
-			add(ph.Name, "", "entered", a.noteOf(old), b.noteOf(ph))
-			continue
-		}
-		if a.listed(ph.Name) {
+		case a.listed(ph.Name) != b.listed(ph.Name):
+			enter(ph, a.noteOf(old), b.noteOf(ph))
+		case a.listed(ph.Name): // else it is not on record what lies in it
 			compareEntries(old, ph, add)
 		}
 	}
 	for _, ph := range a.all() {
-		if !after[ph.Name] {
+		switch {
+		case after[ph.Name]:
+		case ph.Failure && b.phases != nil:
+			enter(ph, phaseWords(ph), notEntered)
+		default:
 			add(ph.Name, "", "removed", phaseWords(ph), "")
 		}
 	}
-	return all
+	return append(all, entered...)
 }
+
+const notEntered = "not entered"
 
 // listed reports whether what lies in a phase is known.
 func (p planned) listed(phase string) bool {
@@ -63,6 +71,9 @@ func (p planned) listed(phase string) bool {
 func (p planned) noteOf(ph phased.PlannedPhase) string {
 	if p.listed(ph.Name) {
 		return phaseWords(ph)
+	}
+	if _, entered := p.phases[ph.Name]; !entered {
+		return notEntered
 	}
 	return p.note(ph)
 }

@@ -11,15 +11,13 @@ import (
 
 // timeRow is one hook, or one phase, in two runs.
 type timeRow struct {
-	Phase   string
-	Hook    phased.Text
-	A, B    *hookTime
-	Ratio   string
-	Longer  bool // in b
-	Shorter bool
-	WideA   int // of the bar, of barWide
-	WideB   int
-	change  time.Duration
+	Phase  string
+	Hook   phased.Text
+	A, B   *hookTime
+	Ratio  string // "": as long, or not to be compared
+	WideA  int    // of the bar, of barWide
+	WideB  int
+	change time.Duration
 }
 
 // hookTime is what a hook took in a run, with all its attempts.
@@ -79,7 +77,9 @@ func compareTimes(a, b phased.Run) []timeRow {
 		r := &rows[i]
 		if r.A.counts() && r.B.counts() {
 			r.change = (r.B.Took - r.A.Took).Abs()
-			r.Ratio, r.Longer, r.Shorter = ratio(r.A.Took, r.B.Took)
+			if r.A.Status == r.B.Status { // one that fails is not faster for that
+				r.Ratio = ratio(r.A.Took, r.B.Took)
+			}
 		}
 		for _, t := range []*hookTime{r.A, r.B} {
 			if t != nil {
@@ -114,18 +114,18 @@ func wide(t *hookTime, longest time.Duration) int {
 
 // ratio tells how many times longer or shorter something took. Below a hundredth of
 // a second, and within a tenth, it is as long as it was.
-func ratio(a, b time.Duration) (text string, longer, shorter bool) {
+func ratio(a, b time.Duration) string {
 	const tiny = 10 * time.Millisecond
 	if (a-b).Abs() < tiny || a <= 0 || b <= 0 {
-		return "", false, false
+		return ""
 	}
 	switch q := float64(b) / float64(a); {
 	case q >= 1.1:
-		return times(q) + " as long", true, false
+		return times(q) + " as long"
 	case q <= 1/1.1:
-		return times(1/q) + " faster", false, true
+		return times(1/q) + " faster"
 	}
-	return "", false, false
+	return ""
 }
 
 func times(q float64) string {

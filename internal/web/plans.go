@@ -327,7 +327,7 @@ type checksBody struct {
 	Findings []checkRow
 	Of       int
 	Show     phased.Severity
-	Counts   map[phased.Severity]int
+	Counts   map[string]int
 	Damaged  []phased.PublishedPlan
 }
 
@@ -346,7 +346,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := checksBody{Show: phased.Severity(r.URL.Query().Get("severity")), Counts: map[phased.Severity]int{}, Damaged: all.Damaged}
+	b := checksBody{Show: phased.Severity(r.URL.Query().Get("severity")), Counts: map[string]int{}, Damaged: all.Damaged}
 	if !slices.Contains([]phased.Severity{"", phased.SeverityError, phased.SeverityWarning, phased.SeverityInfo}, b.Show) {
 		return badRequest("severity=%s: expected error, warning or info", b.Show)
 	}
@@ -358,7 +358,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 		b.Plans = append(b.Plans, row)
 		for _, list := range ofPublished(row.Published.Published).findingsByPlace() {
 			for _, f := range list {
-				b.Counts[f.Severity]++
+				b.Counts[string(f.Severity)]++
 				if b.Show == "" || f.Severity == b.Show {
 					rows = append(rows, checkRow{f, row})
 				}

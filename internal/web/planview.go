@@ -280,6 +280,9 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 			}
 		} else {
 			v.Skipped++
+			if slices.ContainsFunc(one.Findings, func(f findingView) bool { return string(f.Code) == string(e.Verdict) }) {
+				one.Words = "" // the finding says it
+			}
 		}
 		v.Entries = append(v.Entries, one)
 	}
