@@ -25,6 +25,8 @@ type Options struct {
 	Resolve func(ctx context.Context, word string) (string, error)
 	// Output yields what a hook wrote, piece by piece, as far as it is on record.
 	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
+	// Published returns the plans that were published; nil: none are.
+	Published func(ctx context.Context) ([]phased.PublishedPlan, error)
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
@@ -70,6 +72,11 @@ type handler func(http.ResponseWriter, *http.Request) error
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /{$}", s.runsPage},
+		{"GET /plans", s.plansPage},
+		{"GET /plans/{plan}", s.planPage},
+		{"GET /runs/{run}/plan", s.runPlanPage},
+		{"GET /checks", s.checksPage},
+		{"GET /compare", s.comparePage},
 		{"GET /static/", s.static},
 	}
 }

@@ -21,6 +21,8 @@ func (s *Server) functions() template.FuncMap {
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
+
+		"untrusted": report.PlanUntrusted,
 	}
 }
 
