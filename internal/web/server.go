@@ -73,6 +73,7 @@ type handler func(http.ResponseWriter, *http.Request) error
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /{$}", s.runsPage},
+		{"GET /live/runs", s.runsLive},
 		{"GET /static/", s.static},
 	}
 }
