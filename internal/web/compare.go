@@ -242,7 +242,9 @@ func compareFacts(a, b phased.Run) (differ []compareFact, same []string) {
 }
 
 func factsOf(a, b phased.Run) []compareFact {
-	of := func(name string, fact func(phased.Run) string) compareFact { return compareFact{name, fact(a), fact(b)} }
+	of := func(name string, fact func(phased.Run) string) compareFact {
+		return compareFact{name, fact(a), fact(b)}
+	}
 	return []compareFact{
 		of("status", func(r phased.Run) string { return statusWord(r.Status) }),
 		of("cause", failureWords),

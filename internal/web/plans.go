@@ -144,8 +144,8 @@ type planBody struct {
 }
 
 // Filters are what of the plan can be shown, with how much there is of it.
-func (b planBody) Filters() []filter {
-	return []filter{
+func (b planBody) Filters() []tab {
+	return []tab{
 		{"everything", b.Address, b.Show == showAll, b.Runs + b.Skipped},
 		{"runs", b.Address + "?show=run", b.Show == showRun, b.Runs},
 		{"is skipped", b.Address + "?show=skipped", b.Show == showSkipped, b.Skipped},
@@ -153,8 +153,8 @@ func (b planBody) Filters() []filter {
 	}
 }
 
-// filter is a link to a part of a list.
-type filter struct {
+// tab is a link to a part of a list.
+type tab struct {
 	Name    string
 	Address string
 	Here    bool
