@@ -56,6 +56,7 @@ func rooms() map[string]room {
 		},
 		"stats":  {shut: []string{"os", "os/exec", "io/fs", "path/filepath", "log", "log/slog"}, why: "it is pure: runs in, figures out; who reads the runs, and when, is for others"},
 		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
+		"tui":    {may: []string{"report"}, shut: []string{"os/exec"}, why: "it shows what events tell, in report's words: text in, text out, and the one terminal that it is given"},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
 		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},
 	}
@@ -102,8 +103,11 @@ func libraries() map[string]library {
 		"go.yaml.in/yaml/v4":       {rooms: []string{"config"}, why: "only config reads settings"},
 		"mvdan.cc/sh/v3":           {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2": {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
-		"golang.org/x/sys":         {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/sys":         {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "tui", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
 		"golang.org/x/term":        {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
+		"github.com/clipperhouse/displaywidth": {
+			rooms: []string{"tui"}, why: "only tui counts columns of text that others have written",
+		},
 		"github.com/google/go-cmp": {tests: true, why: "it is for comparing in tests"},
 		"pgregory.net/rapid":       {tests: true, why: "it is for properties in tests"},
 		"github.com/rogpeppe/go-internal": {
