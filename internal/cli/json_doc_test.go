@@ -28,7 +28,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"stats":   {phased.Stats{}, phased.HookStats{}},
 		"runs":    {phased.Summary{}},
 		"plan":    {phased.Plan{}, phased.PlannedPhase{}, plan.Explanation{}, plan.Place{}, phased.Origin{}, plan.ToolDifference{}},
-		"check":   {plan.Finding{}},
+		"check":   {phased.Finding{}},
 		"env":     {phased.SpaceView{}, phased.SpaceEntry{}, phased.Value{}},
 		"blame":   {phased.BlameStep{}, phased.Change{}},
 		"prune":   {journal.Pruned{}},

@@ -128,9 +128,6 @@ func FindingPlace(f phased.Finding) string {
 // CommandWords is a command line as it may be pasted.
 func CommandWords(argv []phased.Text) string { return Safe(commandLine(argv), false) }
 
-// Count is a number of things in words: "1 hook", "3 hooks".
-func Count(n int, what string) string { return count(n, what) }
-
 // Ago tells how long before now a moment was: "3 h ago".
 func Ago(now, t time.Time) string { return Style{Now: now}.ago(t) }
 

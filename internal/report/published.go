@@ -61,6 +61,3 @@ func PlanCounts(pl phased.Plan) (hooks, steps int) {
 	}
 	return hooks, steps
 }
-
-// RunTitle tells what a run or a plan is: "refresh of /etc/phased".
-func RunTitle(lifecycle string, base phased.Text) string { return runTitle(lifecycle, base) }
