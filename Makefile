@@ -62,6 +62,7 @@ vm-test: build ## boot a Debian with systemd in a virtual machine and test the u
 docs: ## write the pages that are made from the code again
 	go test ./internal/journal -run EventsDocument -update
 	go test ./internal/config -run SchemaDocument -update
+	go test ./packaging/manual -run CommandsPage -update
 
 clean: ## remove what was built
 	rm -rf bin bench/out
