@@ -19,7 +19,7 @@ func allPages(schema []byte) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(pages, settings...), nil
+	return append(append(pages, settings...), personalityPages()...), nil
 }
 
 // commandPage is phased-VERB(1).
