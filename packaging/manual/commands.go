@@ -173,14 +173,16 @@ func (v verb) exits() []cli.ExitCode {
 
 // related are the commands that the texts of this one name.
 func (v verb) related(all []verb) []verb {
-	text := v.long() + "\n" + v.cmd.Example
+	texts := []string{v.long(), v.cmd.Example}
 	for _, o := range v.options() {
-		text += "\n" + o.usage
+		texts = append(texts, o.usage)
 	}
 	lex := lexiconOf(all)
 	found := map[string]bool{}
-	for _, w := range lex.words(strings.Join(strings.Fields(text), " ")) {
-		found[w.text] = true
+	for _, text := range texts {
+		for _, w := range lex.words(strings.Join(strings.Fields(text), " ")) {
+			found[w.text] = true
+		}
 	}
 	var related []verb
 	for _, o := range all {
