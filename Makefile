@@ -8,12 +8,13 @@ KILLS    ?= 2000
 SEED     ?= $(shell date +%s)
 BENCH    ?=
 CASES    ?=
+TESTS    ?=
 
 tool = go tool -modfile=tools/go.mod
-scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples)
+scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples packaging)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-stack test check lint fmt soak bench vm-test docs clean
+.PHONY: help build demo demo-stack test check lint fmt soak bench vm-test packages package-test docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,7 +37,7 @@ test: build ## install what the tests need, then run all of them
 	go vet ./...
 	go test -race -shuffle=on -timeout 20m ./...
 
-check: test lint ## what CI runs
+check: test lint package-test ## what CI runs
 
 lint: ## run the linters over the code and the scripts
 	scripts/need lint
@@ -59,9 +60,17 @@ vm-test: build ## boot a Debian with systemd in a virtual machine and test the u
 	scripts/need vm
 	scripts/vm-test -c '$(CASES)' $(if $(CASES),,-o docs/vm-test.md)
 
+packages: ## make the deb and rpm packages for amd64 and arm64, in dist
+	scripts/packages
+
+package-test: ## make packages twice, and install, run, upgrade, remove and purge them in a tree (TESTS='deb')
+	scripts/need package
+	scripts/package-test $(TESTS)
+
 docs: ## write the pages that are made from the code again
 	go test ./internal/journal -run EventsDocument -update
 	go test ./internal/config -run SchemaDocument -update
+	go test ./packaging/manual -run CommandsPage -update
 
 clean: ## remove what was built
-	rm -rf bin bench/out
+	rm -rf bin dist bench/out

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"phased/internal/config"
 )
 
 // TestUnits lets systemd's own parser read the units: unknown keys, values that
@@ -121,5 +124,41 @@ func write(t *testing.T, path, text string) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSettingsOfThePackage reads the file that is installed, as it is and with
+// all that it names: the defaults that it tells are those of phased.
+func TestSettingsOfThePackage(t *testing.T) {
+	const path = "packaging/phased.yaml"
+	defaults := config.Default()
+	shipped, err := config.Load(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped.File = ""
+	if diff := cmp.Diff(defaults, shipped, cmpopts.IgnoreUnexported(config.Settings{})); diff != "" {
+		t.Errorf("%s changes a default (-default +file):\n%s", path, diff)
+	}
+	var named []string
+	for line := range strings.Lines(readPage(t, path)) {
+		if rest, ok := strings.CutPrefix(line, "#"); ok && !strings.HasPrefix(rest, " ") || strings.HasPrefix(line, "#  ") {
+			line = rest
+		}
+		named = append(named, line)
+	}
+	all := filepath.Join(t.TempDir(), "phased.yaml")
+	write(t, all, strings.Join(named, ""))
+	s, err := config.Load(all, true)
+	if err != nil {
+		t.Fatalf("with all that %s names: %v", path, err)
+	}
+	if len(s.Lifecycles) == 0 || len(s.RebootCommand) == 0 || len(s.Secrets.Names) == 0 {
+		t.Errorf("%s: what is commented out was not read", path)
+	}
+	// These are examples.
+	s.File, s.StateDir, s.Env, s.RebootCommand, s.Secrets, s.Lifecycles = "", "", nil, nil, config.Secrets{}, nil
+	if diff := cmp.Diff(defaults, s, cmpopts.IgnoreUnexported(config.Settings{})); diff != "" {
+		t.Errorf("%s tells a default that is none (-default +told):\n%s", path, diff)
 	}
 }

@@ -8,6 +8,8 @@ func newCompletion(w *World) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",
 		Short: "print the completion script of a shell",
+		Long: `Prints the script by which a shell completes commands, flags, lifecycles, runs and
+hooks. The packages install it; it is for a phased that was put in place by hand.`,
 		Example: `phased completion bash > /usr/share/bash-completion/completions/phased
 phased completion zsh > /usr/share/zsh/vendor-completions/_phased
 phased completion fish > /usr/share/fish/vendor_completions.d/phased.fish`,

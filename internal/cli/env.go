@@ -165,8 +165,8 @@ func newBlame(w *World) *cobra.Command {
 		Use:   "blame NAME [RUN]",
 		Short: "tell which hook set, changed or removed a name",
 		Long: `Tells of a variable, function, option, alias or trap which hook set, changed or
-removed it (of executed hooks: which handed it to later ones), at which point, and from what to what. NAME may also be directory or
-umask.
+removed it, at which point, and from what to what; of executed hooks, which one
+handed it to later ones. NAME may also be directory or umask.
 
 ` + runUsage,
 		Example: `phased blame DATABASE_URL

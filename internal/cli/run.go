@@ -51,9 +51,10 @@ func newRun(w *World) *cobra.Command {
 		Use:   "run [LIFECYCLE]",
 		Short: "run the hooks of a lifecycle, phase by phase",
 		Long: `Runs the hooks of a lifecycle (refresh where none is named), phase by phase: one at
-a time, unless the settings let those with the same number run together. The first failure ends the run, unless the settings say otherwise, and
-starts the failure phase. The first SIGINT, SIGTERM or SIGHUP ends the hook that
-runs and starts the failure phase; the second kills.
+a time, unless the settings let those with the same number run together. The first
+failure ends the run, unless the settings say otherwise, and starts the failure
+phase. The first SIGINT, SIGTERM or SIGHUP ends the hook that runs and starts the
+failure phase; the second kills.
 
 Everything is recorded: phased show tells the story afterwards.`,
 		Example: `phased run

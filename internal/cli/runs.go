@@ -31,6 +31,8 @@ func newRuns(w *World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "list the runs on record, newest first",
+		Long: `Lists the runs on record, newest first: id, lifecycle, base, when it began, how long
+it took and how it ended. Those that match all of the flags are listed.`,
 		Example: `phased runs
 phased runs --status failed --since 7d
 phased runs --json | jq -r '.[].id'`,

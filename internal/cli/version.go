@@ -24,6 +24,7 @@ func newVersion(w *World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
+		Long:  `Prints the version, the format of the record's events, and what it was built with and for.`,
 		Args:  atMost(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v := versionFacts{w.Version, phased.EventVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH}

@@ -89,3 +89,9 @@ func newRoot(w *World) *cobra.Command {
 	root.AddCommand(newServe(w))
 	return root
 }
+
+// Tree returns the commands of phased-fleet with their flags and texts, for
+// what is made of them when phased is packaged. They are not to be run.
+func Tree() *cobra.Command {
+	return newRoot(&World{Argv: []string{"phased-fleet"}, Stdout: os.Stdout, Stderr: os.Stderr, Context: context.Background()})
+}
