@@ -59,7 +59,7 @@ func rooms() map[string]room {
 		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
 		"web": {
 			may: []string{"report"}, opens: []string{"net", "net/http", "html/template", "log/slog"}, shut: []string{"os", "os/exec"},
-			why: "it shows what a Source has; where that is kept, and who may ask, is for others",
+			why: "it shows what a Source has; where that is kept, and by what one shows that one may ask, is for others",
 		},
 		"usage":  {shut: []string{"os", "os/exec"}, why: "it says what a command line is, for whichever program; what commands do is for others"},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
