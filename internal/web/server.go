@@ -37,6 +37,8 @@ type Options struct {
 	Version string
 	// Host names the host whose runs these are.
 	Host string
+	// Streams is how many pages are kept up to date at once; 0: 64.
+	Streams int
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Log hears of requests that could not be answered; nil: nobody does.
@@ -46,7 +48,8 @@ type Options struct {
 // Server answers requests for the pages.
 type Server struct {
 	Options
-	pages map[string]*template.Template
+	pages   map[string]*template.Template
+	streams *streams
 }
 
 // New returns a Server, or an error where a page does not parse.
@@ -57,7 +60,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o}
+	s := &Server{Options: o, streams: newStreams(o.Streams)}
 	var err error
 	if s.pages, err = parsePages(s.functions()); err != nil {
 		return nil, fmt.Errorf("cannot read the pages: %w", err)
