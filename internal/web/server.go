@@ -28,9 +28,9 @@ type Options struct {
 	// Hook yields what is on record of one hook, its output among it; nil: pages have
 	// no output.
 	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
-	// History returns what other runs tell of the hooks of a run; nil where that is
-	// not known yet.
-	History func(ctx context.Context, run *phased.Run) History
+	// History returns what other runs tell of the hooks of a run, of all that are on
+	// record; nil where that is not known yet.
+	History func(ctx context.Context, run *phased.Run, all []phased.Summary) History
 	// Flags are those that every command which a page suggests needs.
 	Flags string
 	// Version is phased's, for the foot of each page.
@@ -83,7 +83,9 @@ func (s *Server) routes() []route {
 		{"GET /{$}", s.runsPage},
 		{"GET /static/", s.static},
 		{"GET /runs/{run}", s.runPage},
+		{"GET /runs/{run}/live", s.runLive},
 		{"GET /runs/{run}/phases/{phase}/hooks/{hook}", s.hookPage},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/live", s.hookLive},
 		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/log", s.hookLog},
 	}
 }
