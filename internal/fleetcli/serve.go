@@ -115,8 +115,10 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(w.Stderr, nil))
+	past := newHistories(ctx, store.Run)
+	defer past.close()
 	pages, err := web.New(web.Options{
-		Source: cache, Resolve: store.Resolve, Output: store.Output, Version: w.Version, Host: host, Log: log,
+		Source: cache, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, History: past.of, Version: w.Version, Host: host, Log: log,
 		Token: token, Hosts: o.hosts, Secure: encrypted != nil,
 	})
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 
 const secret = "0123456789abcdef0123456789abcdef"
 
-// clock is a time that a test moves.
-type clock struct{ at time.Time }
+// hand is a time that a test moves.
+type hand struct{ at time.Time }
 
-func (c *clock) now() time.Time { return c.at }
+func (c *hand) now() time.Time { return c.at }
 
-func locked(t *testing.T, secure bool) (http.Handler, *Server, *clock) {
+func locked(t *testing.T, secure bool) (http.Handler, *Server, *hand) {
 	t.Helper()
-	c := &clock{time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC)}
+	c := &hand{time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC)}
 	s := serverOf(t, Options{Token: []byte(secret), Secure: secure, Now: c.now})
 	return s.Handler(), s, c
 }

@@ -25,6 +25,14 @@ type Options struct {
 	Resolve func(ctx context.Context, word string) (string, error)
 	// Output yields what a hook wrote, piece by piece, as far as it is on record.
 	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
+	// Hook yields what is on record of one hook, its output among it; nil: pages have
+	// no output.
+	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
+	// History returns what other runs tell of the hooks of a run, of all that are on
+	// record; nil where that is not known yet.
+	History func(ctx context.Context, run *phased.Run, all []phased.Summary) History
+	// Flags are those that every command which a page suggests needs.
+	Flags string
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
@@ -83,6 +91,11 @@ func (s *Server) routes() []route {
 		{"GET /{$}", s.runsPage},
 		{"GET /live/runs", s.runsLive},
 		{"GET /static/", s.static},
+		{"GET /runs/{run}", s.runPage},
+		{"GET /runs/{run}/live", s.runLive},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}", s.hookPage},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/live", s.hookLive},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/log", s.hookLog},
 	}
 	if s.sessions != nil {
 		all = append(all, route{"GET /login", s.loginPage}, route{"POST /login", s.loginTry}, route{"POST /logout", s.logout})

@@ -25,6 +25,10 @@ func (s *Server) functions() template.FuncMap {
 		"date":    func(t time.Time) string { return t.UTC().Format("2006-01-02") },
 		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 		"choice":  func(name, chosen string, offered []string) choice { return choice{name, chosen, offered} },
+		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
+			return hookLink{report.Hook(phase, hook), b.Link(phase, hook)}
+		},
+		"hookaddress": hookAddress,
 	}
 }
 
