@@ -111,7 +111,7 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 		wordA, wordB = "", wordA
 	}
 	var damage string
-	if p.b, damage, err = s.runOf(ctx, wordB); err != nil {
+	if p.b, damage, err = s.named(ctx, wordB); err != nil {
 		return p, err
 	}
 	p.add(p.b, damage)
@@ -124,11 +124,20 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 			return p, notFound("Run %s has none of the same lifecycle and base before it. Choose another.", report.ShortID(p.b.ID))
 		}
 	}
-	if p.a, damage, err = s.runOf(ctx, wordA); err != nil {
+	if p.a, damage, err = s.named(ctx, wordA); err != nil {
 		return p, err
 	}
 	p.add(p.a, damage)
 	return p, nil
+}
+
+// named reads the run that a word means.
+func (s *Server) named(ctx context.Context, word string) (r phased.Run, damage string, err error) {
+	id, err := s.resolve(ctx, word)
+	if err != nil {
+		return r, "", err
+	}
+	return s.read(ctx, id)
 }
 
 func (p *sides) add(r phased.Run, damage string) {
@@ -198,7 +207,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 	}
 	body.Spaces, body.Partial = len(spaceA.end)+len(spaceB.end) > 0, spaceA.partial || spaceB.partial
 	body.Space, body.SpaceMore = cut(compareSpaces(spaceA, spaceB), maxSpace)
-	k := hookKey{q.Get("phase"), phased.Text(q.Get("hook"))}
+	k := hookID{q.Get("phase"), phased.Text(q.Get("hook"))}
 	if k.hook == "" {
 		return body, nil
 	}

@@ -275,12 +275,12 @@ func (s *Server) started(ctx context.Context, id string) (phased.RunStarted, err
 
 // runPlanPage shows the plan of a run as far as it is on record.
 func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
-	run, damage, err := s.runOf(r.Context(), r.PathValue("run"))
-	if err != nil {
+	run, damage, err := s.runOf(w, r)
+	if err != nil || run == nil {
 		return err
 	}
-	b := planBody{Run: summaryOf(run), Damage: damage}
-	if err := b.fill(ofRun(run), "/runs/"+url.PathEscape(run.ID)+"/plan", r.URL.Query()); err != nil {
+	b := planBody{Run: summaryOf(*run), Damage: damage}
+	if err := b.fill(ofRun(*run), runAddress(run.ID)+"/plan", r.URL.Query()); err != nil {
 		return err
 	}
 	pubs, err := s.published(r.Context())
@@ -295,23 +295,6 @@ func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return s.show(w, http.StatusOK, "runplan.html", page{Title: "Plan of run " + report.ShortID(run.ID), Here: "plans", Body: b})
-}
-
-// runOf returns the run that a word of an address means. damage says why only the
-// beginning of it could be read; "": all of it was.
-func (s *Server) runOf(ctx context.Context, word string) (r phased.Run, damage string, err error) {
-	id, err := s.Resolve(ctx, word)
-	if err != nil && !errors.Is(err, phased.ErrNoRun) && ctx.Err() == nil {
-		err = badRequest("%v", err)
-	}
-	if err != nil {
-		return r, "", err
-	}
-	r, err = s.Source.Run(ctx, id)
-	if err != nil && r.Seq > 0 && ctx.Err() == nil {
-		return r, err.Error(), nil
-	}
-	return r, "", err
 }
 
 func summaryOf(r phased.Run) *phased.Summary {

@@ -357,7 +357,7 @@ func optionFacts(o phased.HookOptions) [][2]string {
 		{"frequency", string(o.Frequency)},
 		{"leak", string(o.Leak)},
 		{"inputs", texts(o.Inputs)},
-		{"retries", number(o.Retries)},
+		{"retries", orNothing(o.Retries)},
 		{"backoff", limit(o.Backoff)},
 		{"locks", strings.Join(o.Locks, ", ")},
 		{"when", strings.Join(o.When, " or ")},
