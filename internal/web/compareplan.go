@@ -225,7 +225,7 @@ func limit(d phased.Duration) string {
 	return d.String()
 }
 
-func number(n int) string {
+func countWord(n int) string {
 	if n == 0 {
 		return ""
 	}

@@ -138,14 +138,15 @@ type planBody struct {
 	// Drift is how the newest run was about another plan.
 	Drift     []planDifference
 	DriftMore int
+	DriftEnv  []compareFact
 	Drifted   bool
 	Damage    string // why the record is shown only up to some place
 	Back, On  string // addresses of the pages before and behind
 }
 
 // Filters are what of the plan can be shown, with how much there is of it.
-func (b planBody) Filters() []filter {
-	return []filter{
+func (b planBody) Filters() []filterLink {
+	return []filterLink{
 		{"everything", b.Address, b.Show == showAll, b.Runs + b.Skipped},
 		{"runs", b.Address + "?show=run", b.Show == showRun, b.Runs},
 		{"is skipped", b.Address + "?show=skipped", b.Show == showSkipped, b.Skipped},
@@ -153,8 +154,8 @@ func (b planBody) Filters() []filter {
 	}
 }
 
-// filter is a link to a part of a list.
-type filter struct {
+// filterLink is a link to a part of a list.
+type filterLink struct {
 	Name    string
 	Address string
 	Here    bool
@@ -237,6 +238,8 @@ func (s *Server) drift(ctx context.Context, b *planBody, p planned) error {
 	}
 	b.Drifted = true
 	b.Drift, b.DriftMore = cut(comparePlans(p.entered(run), ofRun(run)), 20)
+	env, _ := differing(environmentFacts(p.plan.Surroundings, run.Start.Surroundings))
+	b.DriftEnv, _ = cut(env, 20)
 	return nil
 }
 
@@ -275,7 +278,7 @@ func (s *Server) started(ctx context.Context, id string) (phased.RunStarted, err
 
 // runPlanPage shows the plan of a run as far as it is on record.
 func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
-	run, damage, err := s.runOf(r.Context(), r.PathValue("run"))
+	run, damage, err := s.runNamed(r.Context(), r.PathValue("run"))
 	if err != nil {
 		return err
 	}
@@ -297,9 +300,9 @@ func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, http.StatusOK, "runplan.html", page{Title: "Plan of run " + report.ShortID(run.ID), Here: "plans", Body: b})
 }
 
-// runOf returns the run that a word of an address means. damage says why only the
+// runNamed returns the run that a word of an address means. damage says why only the
 // beginning of it could be read; "": all of it was.
-func (s *Server) runOf(ctx context.Context, word string) (r phased.Run, damage string, err error) {
+func (s *Server) runNamed(ctx context.Context, word string) (r phased.Run, damage string, err error) {
 	id, err := s.Resolve(ctx, word)
 	if err != nil && !errors.Is(err, phased.ErrNoRun) && ctx.Err() == nil {
 		err = badRequest("%v", err)

@@ -66,7 +66,7 @@ type planEntry struct {
 	Findings []findingView
 	Status   phased.Status // what became of it in a recorded run; "": nothing
 	Took     time.Duration
-	phase    string
+	Page     string // address of what became of it
 }
 
 // Runs reports whether the entry runs.
@@ -85,6 +85,7 @@ type planned struct {
 	options  map[phased.Text][]phased.Origin // of entries, by path
 	findings []phased.Finding
 	phases   map[string]phased.PhaseRun // of a recorded run
+	run      string                     // its id
 }
 
 // ofPublished returns what a page shows of a published plan.
@@ -100,16 +101,23 @@ func ofPublished(pub phased.Published) planned {
 // entered.
 func ofRun(r phased.Run) planned {
 	s := r.Start
-	p := planned{phases: map[string]phased.PhaseRun{}, plan: phased.Plan{
+	p := planned{run: r.ID, phases: map[string]phased.PhaseRun{}, plan: phased.Plan{
 		Lifecycle: s.Lifecycle, Base: s.Base, Roots: s.Roots, Settings: s.Settings, Surroundings: s.Surroundings, Digest: s.PlanDigest,
 	}}
 	for _, ph := range r.Phases {
 		p.phases[ph.Phase] = ph
+	}
+	// As planned; then those that only a failure brings up.
+	for _, name := range s.Phases {
+		ph, entered := p.phases[name]
+		if !entered {
+			ph.Phase = name
+		}
 		p.plan.Phases = append(p.plan.Phases, plannedPhase(ph))
 	}
-	for _, name := range s.Phases {
-		if _, entered := p.phases[name]; !entered {
-			p.plan.Phases = append(p.plan.Phases, phased.PlannedPhase{Phase: phased.Phase{Name: name}})
+	for _, ph := range r.Phases {
+		if !slices.Contains(s.Phases, ph.Phase) {
+			p.plan.Phases = append(p.plan.Phases, plannedPhase(ph))
 		}
 	}
 	return p
@@ -264,7 +272,7 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 	for _, e := range ph.Entries {
 		one := planEntry{
 			Anchor: anchorOf(ph.Name, e.Path), Name: e.Name, Verdict: e.Verdict, Words: report.PlanEntry(p.plan, ph, e, over[e.Name]),
-			Options: p.options[e.Path], Facts: entryFacts(e), Findings: at[place{ph.Name, e.Path}], phase: ph.Name,
+			Options: p.options[e.Path], Facts: entryFacts(e), Findings: at[place{ph.Name, e.Path}],
 		}
 		if one.Runs() {
 			v.Runs++
@@ -277,6 +285,7 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 			}
 			if h, found := became[e.Name]; found {
 				one.Status, one.Took = h.Status, h.Took
+				one.Page = hookPageAddress(p.run, ph.Name, e.Name)
 			}
 		} else {
 			v.Skipped++
@@ -354,7 +363,7 @@ func optionFacts(o phased.HookOptions) [][2]string {
 	var facts [][2]string
 	for _, f := range [][2]string{
 		{"timeout", limit(o.Timeout)}, {"frequency", string(o.Frequency)}, {"leak", string(o.Leak)}, {"inputs", texts(o.Inputs)},
-		{"retries", number(o.Retries)}, {"backoff", limit(o.Backoff)}, {"locks", strings.Join(o.Locks, ", ")}, {"when", strings.Join(o.When, " or ")},
+		{"retries", countWord(o.Retries)}, {"backoff", limit(o.Backoff)}, {"locks", strings.Join(o.Locks, ", ")}, {"when", strings.Join(o.When, " or ")},
 		{"allow-exit", numbers(o.AllowExit)}, {"skip-exit", numbers(o.SkipExit)}, {"secrets", texts(o.Secrets)},
 	} {
 		if f[1] != "" {
