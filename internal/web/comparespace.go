@@ -14,7 +14,7 @@ import (
 // hooks, that two runs have otherwise.
 type spaceRow struct {
 	Name string
-	Kind phased.ChangeKind
+	Kind string
 	Was  string
 	Is   string
 	ByA  string // what set it last
@@ -140,7 +140,7 @@ func changeWord(c phased.Change) string {
 }
 
 func spaceRowOf(k spaceKey, a, b *phased.Value, byA, byB string) spaceRow {
-	r := spaceRow{Name: report.SpaceName(k.kind, k.name), Kind: k.kind, ByA: byA, ByB: byB}
+	r := spaceRow{Name: report.SpaceName(k.kind, k.name), Kind: report.Safe(string(k.kind), false), ByA: byA, ByB: byB}
 	r.Was, r.Is = report.SpaceValues(k.kind, a, b, roomOfValue)
 	return r
 }

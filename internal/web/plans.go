@@ -28,7 +28,7 @@ type planRow struct {
 	Published *phased.PublishedPlan
 	Counts    string // of what was published
 	Findings  string
-	Worst     phased.Severity
+	Worst     string
 	Age       string
 	Old       bool
 	Run       *phased.Summary // the newest
@@ -109,14 +109,15 @@ func planCounts(p phased.Plan) string {
 	return text + " in " + report.Count(len(p.Phases), "phase")
 }
 
-func worst(all []phased.Finding) phased.Severity {
-	var w phased.Severity
+// worst returns the worst severity of findings that is worth a colour.
+func worst(all []phased.Finding) string {
+	w := ""
 	for _, f := range all {
-		switch {
-		case f.Severity == phased.SeverityError:
-			return f.Severity
-		case w == "" || f.Severity == phased.SeverityWarning:
-			w = f.Severity
+		switch f.Severity {
+		case phased.SeverityError:
+			return string(f.Severity)
+		case phased.SeverityWarning:
+			w = string(f.Severity)
 		}
 	}
 	return w
@@ -329,7 +330,7 @@ type checksBody struct {
 	Plans    []planRow
 	Findings []checkRow
 	Of       int
-	Show     phased.Severity
+	Show     string
 	Counts   map[string]int
 	Damaged  []phased.PublishedPlan
 }
@@ -349,8 +350,8 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := checksBody{Show: phased.Severity(r.URL.Query().Get("severity")), Counts: map[string]int{}, Damaged: all.Damaged}
-	if !slices.Contains([]phased.Severity{"", phased.SeverityError, phased.SeverityWarning, phased.SeverityInfo}, b.Show) {
+	b := checksBody{Show: r.URL.Query().Get("severity"), Counts: map[string]int{}, Damaged: all.Damaged}
+	if !slices.Contains([]string{"", string(phased.SeverityError), string(phased.SeverityWarning), string(phased.SeverityInfo)}, b.Show) {
 		return badRequest("severity=%s: expected error, warning or info", b.Show)
 	}
 	var rows []checkRow
@@ -361,7 +362,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 		b.Plans = append(b.Plans, row)
 		for _, list := range ofPublished(row.Published.Published).findingsByPlace() {
 			for _, f := range list {
-				b.Counts[string(f.Severity)]++
+				b.Counts[f.Severity]++
 				if b.Show == "" || f.Severity == b.Show {
 					rows = append(rows, checkRow{f, row})
 				}
@@ -370,7 +371,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	rank := strings.NewReplacer("error", "0", "warning", "1", "info", "2")
 	slices.SortFunc(rows, func(x, y checkRow) int {
-		return cmp.Or(cmp.Compare(rank.Replace(string(x.Severity)), rank.Replace(string(y.Severity))), cmp.Compare(x.Plan.Title, y.Plan.Title),
+		return cmp.Or(cmp.Compare(rank.Replace(x.Severity), rank.Replace(y.Severity)), cmp.Compare(x.Plan.Title, y.Plan.Title),
 			cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Message, y.Message))
 	})
 	b.Of = len(rows)

@@ -58,7 +58,8 @@ type planEntry struct {
 	Anchor   string
 	Position int // in run order; 0: it does not run
 	Name     phased.Text
-	Verdict  phased.Verdict
+	Runs     bool
+	Verdict  string // why it does not, in one word
 	Words    string
 	Number   string
 	Options  []phased.Origin
@@ -69,14 +70,17 @@ type planEntry struct {
 	Page     string // address of what became of it
 }
 
-// Runs reports whether the entry runs.
-func (e planEntry) Runs() bool { return e.Verdict == phased.VerdictRun }
-
 // findingView is a finding as it is shown.
 type findingView struct {
 	phased.Finding
-	Place  string // FILE:LINE
-	Anchor string // of its entry; "": it is about none
+	Code     string
+	Severity string
+	Place    string // FILE:LINE
+	Anchor   string // of its entry; "": it is about none
+}
+
+func newFindingView(f phased.Finding) findingView {
+	return findingView{Finding: f, Code: report.Safe(string(f.Code), false), Severity: report.Safe(string(f.Severity), false), Place: report.FindingPlace(f)}
 }
 
 // planned is what a page is made of: a plan, and what is known beside it.
@@ -188,7 +192,7 @@ func (p planned) window(v *planView, one planPhase, show string) {
 		if len(e.Findings) > 0 {
 			v.Problems++
 		}
-		if show == showRun && !e.Runs() || show == showSkipped && e.Runs() || show == showFindings && len(e.Findings) == 0 {
+		if show == showRun && !e.Runs || show == showSkipped && e.Runs || show == showFindings && len(e.Findings) == 0 {
 			continue
 		}
 		fits++
@@ -229,7 +233,7 @@ func (p planned) findingsByPlace() map[place][]findingView {
 	}
 	at := map[place][]findingView{}
 	for _, f := range p.findings {
-		view := findingView{Finding: f, Place: report.FindingPlace(f)}
+		view := newFindingView(f)
 		where := place{f.Phase, f.File}
 		switch {
 		case entries[where]:
@@ -271,16 +275,16 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 	over := report.Overridden(ph)
 	for _, e := range ph.Entries {
 		one := planEntry{
-			Anchor: anchorOf(ph.Name, e.Path), Name: e.Name, Verdict: e.Verdict, Words: report.PlanEntry(p.plan, ph, e, over[e.Name]),
+			Anchor: anchorOf(ph.Name, e.Path), Name: e.Name, Runs: e.Verdict == phased.VerdictRun, Verdict: report.Safe(string(e.Verdict), false), Words: report.PlanEntry(p.plan, ph, e, over[e.Name]),
 			Options: p.options[e.Path], Facts: entryFacts(e), Findings: at[place{ph.Name, e.Path}],
 		}
-		if one.Runs() {
+		if one.Runs {
 			v.Runs++
 			one.Position = v.Runs
 			if ph.Order != phased.Glob && ph.Executor != phased.ExecutorSession {
 				one.Number = "no number, counts as 0"
 				if e.Number != "" {
-					one.Number = "number " + strings.TrimSpace(e.Number)
+					one.Number = "number " + report.Safe(strings.TrimSpace(e.Number), false)
 				}
 			}
 			if h, found := became[e.Name]; found {
@@ -289,7 +293,7 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 			}
 		} else {
 			v.Skipped++
-			if slices.ContainsFunc(one.Findings, func(f findingView) bool { return string(f.Code) == string(e.Verdict) }) {
+			if slices.ContainsFunc(one.Findings, func(f findingView) bool { return f.Code == string(e.Verdict) }) {
 				one.Words = "" // the finding says it
 			}
 		}
@@ -371,12 +375,4 @@ func optionFacts(o phased.HookOptions) [][2]string {
 		}
 	}
 	return facts
-}
-
-// bySeverity sorts findings, the worst first, else as they come.
-func bySeverity(all []findingView) {
-	rank := func(s phased.Severity) int {
-		return slices.Index([]phased.Severity{phased.SeverityError, phased.SeverityWarning, phased.SeverityInfo}, s)
-	}
-	slices.SortStableFunc(all, func(a, b findingView) int { return rank(a.Severity) - rank(b.Severity) })
 }
