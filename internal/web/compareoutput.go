@@ -56,7 +56,11 @@ func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDi
 		texts[i], d.Lines[i] = c, len(c.lines)
 		side := [2]string{"of the first run", "of the second run"}[i]
 		if c.more {
-			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(c.size)), report.Count(len(c.lines), "line")))
+			size := len(c.lines)
+			for _, l := range c.lines {
+				size += len(l)
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(size)), report.Count(len(c.lines), "line")))
 		}
 		h := r.Hook(k.phase, k.hook)
 		if h != nil && h.Dropped > 0 {
