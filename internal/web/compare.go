@@ -66,6 +66,23 @@ func (b compareBody) HookAddress(phase string, hook phased.Text) string {
 	return "/compare?" + v.Encode() + "#hook"
 }
 
+// PageOf returns where the page of a hook in one of the runs is.
+func (b compareBody) PageOf(r phased.Summary, phase string, hook phased.Text) string {
+	return hookPageAddress(r.ID, phase, hook)
+}
+
+// hookPageAddress is where the page of a hook of a run is. Names are bytes of any
+// kind; one of dots alone would be taken for a directory.
+func hookPageAddress(id, phase string, hook phased.Text) string {
+	segment := func(name string) string {
+		if name == "." || name == ".." {
+			return strings.ReplaceAll(name, ".", "%2E")
+		}
+		return url.PathEscape(name)
+	}
+	return "/runs/" + url.PathEscape(id) + "/phases/" + segment(phase) + "/hooks/" + segment(string(hook))
+}
+
 // chooseBody is the form that asks which runs to compare.
 type chooseBody struct {
 	Runs   []phased.Summary
@@ -111,7 +128,7 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 		wordA, wordB = "", wordA
 	}
 	var damage string
-	if p.b, damage, err = s.named(ctx, wordB); err != nil {
+	if p.b, damage, err = s.runNamed(ctx, wordB); err != nil {
 		return p, err
 	}
 	p.add(p.b, damage)
@@ -124,20 +141,11 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 			return p, notFound("Run %s has none of the same lifecycle and base before it. Choose another.", report.ShortID(p.b.ID))
 		}
 	}
-	if p.a, damage, err = s.named(ctx, wordA); err != nil {
+	if p.a, damage, err = s.runNamed(ctx, wordA); err != nil {
 		return p, err
 	}
 	p.add(p.a, damage)
 	return p, nil
-}
-
-// named reads the run that a word means.
-func (s *Server) named(ctx context.Context, word string) (r phased.Run, damage string, err error) {
-	id, err := s.resolve(ctx, word)
-	if err != nil {
-		return r, "", err
-	}
-	return s.read(ctx, id)
 }
 
 func (p *sides) add(r phased.Run, damage string) {
@@ -206,8 +214,8 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 		return body, err
 	}
 	body.Spaces, body.Partial = len(spaceA.end)+len(spaceB.end) > 0, spaceA.partial || spaceB.partial
-	body.Space, body.SpaceMore = cut(compareSpaces(spaceA, spaceB), maxSpace)
-	k := hookID{q.Get("phase"), phased.Text(q.Get("hook"))}
+	body.Space, body.SpaceMore = compareSpaces(spaceA, spaceB)
+	k := hookKey{q.Get("phase"), phased.Text(q.Get("hook"))}
 	if k.hook == "" {
 		return body, nil
 	}
@@ -216,7 +224,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 		return body, notFound("Neither run has a hook %s.", report.Hook(k.phase, k.hook))
 	}
 	h := compareHook{Phase: k.phase, Name: k.hook, Time: rows[i], Hidden: body.Hidden}
-	h.Changes, h.More = cut(compareChanges(spaceA.byHook[k], spaceB.byHook[k]), maxSpace)
+	h.Changes, h.More = compareChanges(spaceA.byHook[k], spaceB.byHook[k])
 	v := url.Values{"a": {a.ID}, "b": {b.ID}, "phase": {k.phase}, "hook": {string(k.hook)}}
 	if !body.Hidden {
 		v.Set("digits", "hidden")
@@ -238,12 +246,19 @@ func failureWords(r phased.Run) string {
 
 // compareFacts tells what else differs, and names what does not.
 func compareFacts(a, b phased.Run) (differ []compareFact, same []string) {
-	for _, f := range slices.Concat(factsOf(a, b), environmentFacts(a.Start.Surroundings, b.Start.Surroundings)) {
+	differ, same = differing(factsOf(a, b))
+	env, _ := differing(environmentFacts(a.Start.Surroundings, b.Start.Surroundings))
+	return append(differ, env...), same
+}
+
+// differing returns the facts that differ, and the names of those that do not.
+func differing(all []compareFact) (differ []compareFact, same []string) {
+	for _, f := range all {
 		switch {
 		case f.A != f.B:
 			f.A, f.B = report.Safe(f.A, false), report.Safe(f.B, false)
 			differ = append(differ, f)
-		case f.A != "" && !strings.HasPrefix(f.Name, "environment "):
+		case f.A != "":
 			same = append(same, f.Name)
 		}
 	}

@@ -45,7 +45,7 @@ type diffLine struct {
 }
 
 // outputs compares what a hook wrote in two runs.
-func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookID, hideDigits bool) (outputDiff, error) {
+func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDigits bool) (outputDiff, error) {
 	var d outputDiff
 	var texts [2]captured
 	for i, r := range []phased.Run{a, b} {
@@ -56,7 +56,11 @@ func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookID, hideDig
 		texts[i], d.Lines[i] = c, len(c.lines)
 		side := [2]string{"of the first run", "of the second run"}[i]
 		if c.more {
-			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(c.size)), report.Count(len(c.lines), "line")))
+			size := len(c.lines)
+			for _, l := range c.lines {
+				size += len(l)
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(size)), report.Count(len(c.lines), "line")))
 		}
 		h := r.Hook(k.phase, k.hook)
 		if h != nil && h.Dropped > 0 {
@@ -79,7 +83,7 @@ type captured struct {
 
 // captured reads what a hook wrote, as far as it is compared. Lines of the two
 // streams stand in the order in which they ended.
-func (s *Server) captured(ctx context.Context, run string, k hookID) (captured, error) {
+func (s *Server) captured(ctx context.Context, run string, k hookKey) (captured, error) {
 	var c captured
 	if s.Output == nil {
 		return c, nil

@@ -28,7 +28,7 @@ type planRow struct {
 	Published *phased.PublishedPlan
 	Counts    string // of what was published
 	Findings  string
-	Worst     phased.Severity
+	Worst     string
 	Age       string
 	Old       bool
 	Run       *phased.Summary // the newest
@@ -109,14 +109,15 @@ func planCounts(p phased.Plan) string {
 	return text + " in " + report.Count(len(p.Phases), "phase")
 }
 
-func worst(all []phased.Finding) phased.Severity {
-	var w phased.Severity
+// worst returns the worst severity of findings that is worth a colour.
+func worst(all []phased.Finding) string {
+	w := ""
 	for _, f := range all {
-		switch {
-		case f.Severity == phased.SeverityError:
-			return f.Severity
-		case w == "" || f.Severity == phased.SeverityWarning:
-			w = f.Severity
+		switch f.Severity {
+		case phased.SeverityError:
+			return string(f.Severity)
+		case phased.SeverityWarning:
+			w = string(f.Severity)
 		}
 	}
 	return w
@@ -138,14 +139,15 @@ type planBody struct {
 	// Drift is how the newest run was about another plan.
 	Drift     []planDifference
 	DriftMore int
+	DriftEnv  []compareFact
 	Drifted   bool
 	Damage    string // why the record is shown only up to some place
 	Back, On  string // addresses of the pages before and behind
 }
 
 // Filters are what of the plan can be shown, with how much there is of it.
-func (b planBody) Filters() []tab {
-	return []tab{
+func (b planBody) Filters() []filterLink {
+	return []filterLink{
 		{"everything", b.Address, b.Show == showAll, b.Runs + b.Skipped},
 		{"runs", b.Address + "?show=run", b.Show == showRun, b.Runs},
 		{"is skipped", b.Address + "?show=skipped", b.Show == showSkipped, b.Skipped},
@@ -153,8 +155,8 @@ func (b planBody) Filters() []tab {
 	}
 }
 
-// tab is a link to a part of a list.
-type tab struct {
+// filterLink is a link to a part of a list.
+type filterLink struct {
 	Name    string
 	Address string
 	Here    bool
@@ -237,6 +239,8 @@ func (s *Server) drift(ctx context.Context, b *planBody, p planned) error {
 	}
 	b.Drifted = true
 	b.Drift, b.DriftMore = cut(comparePlans(p.entered(run), ofRun(run)), 20)
+	env, _ := differing(environmentFacts(p.plan.Surroundings, run.Start.Surroundings))
+	b.DriftEnv, _ = cut(env, 20)
 	return nil
 }
 
@@ -297,6 +301,16 @@ func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, http.StatusOK, "runplan.html", page{Title: "Plan of run " + report.ShortID(run.ID), Here: "plans", Body: b})
 }
 
+// runNamed returns the run that a word means. damage says why only the beginning of
+// it could be read; "": all of it was.
+func (s *Server) runNamed(ctx context.Context, word string) (r phased.Run, damage string, err error) {
+	id, err := s.resolve(ctx, word)
+	if err != nil {
+		return r, "", err
+	}
+	return s.read(ctx, id)
+}
+
 func summaryOf(r phased.Run) *phased.Summary {
 	return &phased.Summary{
 		ID: r.ID, Lifecycle: r.Start.Lifecycle, Base: r.Start.Base, Personality: r.Start.Personality, Status: r.Status, Began: r.Began, Ended: r.Ended, Took: r.Took,
@@ -309,7 +323,7 @@ type checksBody struct {
 	Plans    []planRow
 	Findings []checkRow
 	Of       int
-	Show     phased.Severity
+	Show     string
 	Counts   map[string]int
 	Damaged  []phased.PublishedPlan
 }
@@ -329,8 +343,8 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := checksBody{Show: phased.Severity(r.URL.Query().Get("severity")), Counts: map[string]int{}, Damaged: all.Damaged}
-	if !slices.Contains([]phased.Severity{"", phased.SeverityError, phased.SeverityWarning, phased.SeverityInfo}, b.Show) {
+	b := checksBody{Show: r.URL.Query().Get("severity"), Counts: map[string]int{}, Damaged: all.Damaged}
+	if !slices.Contains([]string{"", string(phased.SeverityError), string(phased.SeverityWarning), string(phased.SeverityInfo)}, b.Show) {
 		return badRequest("severity=%s: expected error, warning or info", b.Show)
 	}
 	var rows []checkRow
@@ -341,7 +355,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 		b.Plans = append(b.Plans, row)
 		for _, list := range ofPublished(row.Published.Published).findingsByPlace() {
 			for _, f := range list {
-				b.Counts[string(f.Severity)]++
+				b.Counts[f.Severity]++
 				if b.Show == "" || f.Severity == b.Show {
 					rows = append(rows, checkRow{f, row})
 				}
@@ -350,7 +364,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	rank := strings.NewReplacer("error", "0", "warning", "1", "info", "2")
 	slices.SortFunc(rows, func(x, y checkRow) int {
-		return cmp.Or(cmp.Compare(rank.Replace(string(x.Severity)), rank.Replace(string(y.Severity))), cmp.Compare(x.Plan.Title, y.Plan.Title),
+		return cmp.Or(cmp.Compare(rank.Replace(x.Severity), rank.Replace(y.Severity)), cmp.Compare(x.Plan.Title, y.Plan.Title),
 			cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Message, y.Message))
 	})
 	b.Of = len(rows)
