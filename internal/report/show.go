@@ -116,6 +116,7 @@ func (p *printer) headline(st Story) {
 func (p *printer) subject(st Story, h phased.HookRun) {
 	p.line("")
 	switch {
+	case p.progress(h):
 	case len(st.Tail.Lines) > 0:
 		p.tail(st.Tail)
 	case st.Run.Start.Output == "inherited":
