@@ -90,7 +90,7 @@ func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 	if o.follow {
 		events = store.Follow(ctx, r.ID, 0)
 	}
-	if err := o.print(w, events, phase, hook); err != nil && ctx.Err() == nil {
+	if err := o.print(w, r, events, phase, hook); err != nil && ctx.Err() == nil {
 		return broken("cannot read the record of run %s: %v", r.ID, err)
 	}
 	return nil
@@ -152,9 +152,9 @@ func hookNames(r phased.Run) []string {
 }
 
 // print prints the chosen hooks' output.
-func (o *logsOptions) print(w *World, events iter.Seq2[phased.Event, error], phase string, hook phased.Text) error {
+func (o *logsOptions) print(w *World, r phased.Run, events iter.Seq2[phased.Event, error], phase string, hook phased.Text) error {
 	logs := report.NewLogs(w.Stdout, w.Stderr, w.style(false, o.places.again()))
-	logs.Headings, logs.Raw, logs.Stream = hook == "" && !o.raw, o.raw, o.stream
+	logs.Headings, logs.Raw, logs.Stream, logs.Over = hook == "" && !o.raw, o.raw, o.stream, r.Status.Final()
 	lines := report.NewEvents(w.Stdout)
 	mine := func(p string, h phased.Text) bool { return (phase == "" || p == phase) && (hook == "" || h == hook) }
 	for e, err := range events {
@@ -176,6 +176,10 @@ func (o *logsOptions) print(w *World, events iter.Seq2[phased.Event, error], pha
 				lines.Event(e)
 			} else if mine(d.Phase, d.Hook) {
 				logs.Cut(d)
+			}
+		case phased.HookProgress:
+			if mine(d.Phase, d.Hook) && !o.json {
+				logs.Progress(d, o.follow)
 			}
 		case phased.HookFinished:
 			logs.HookEnd(d.Phase, d.Hook)

@@ -108,9 +108,6 @@ func (s *screen) follow(ctx context.Context, events chan<- phased.Event) {
 			}
 			return
 		}
-		if e.Time.IsZero() { // output that is not shown
-			e.Time = time.Now()
-		}
 		events <- e
 	}
 }

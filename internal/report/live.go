@@ -51,9 +51,11 @@ type hookView struct {
 	late   bool
 	headed bool // its name was printed above its output
 	elided bool // it wrote more than was shown
-	shown  int  // what Live.shown was when it had ended
-	parts  [2]lines
-	tail   Tail
+	// written is how much that is, where it is more than goes on record as it comes.
+	written string
+	shown   int // what Live.shown was when it had ended
+	parts   [2]lines
+	tail    Tail
 }
 
 // tailLines is how many lines of a failed hook's output are shown again at the
@@ -90,6 +92,8 @@ func (l *Live) Event(e phased.Event) {
 			return
 		}
 		l.output(d, e.Time)
+	case phased.HookProgress:
+		l.progress(e, d)
 	case phased.HookCut:
 		l.note(d.Phase, d.Hook, dim, Size(d.Dropped)+" left out of the record (it keeps "+Size(d.Limit)+" of a hook)")
 	case phased.HookSignalled:

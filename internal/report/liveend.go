@@ -43,7 +43,7 @@ func (l *Live) Tick(now time.Time) {
 		return
 	}
 	left := leftInRun(l.Left, l.run, now)
-	text := names + "  " + About(age)
+	text := names + "  " + About(age) + written(l.current)
 	if quiet >= quietAfter {
 		if text += ", quiet for " + About(quiet); left == "" {
 			text = lifeSign(names, len(l.current), age, quiet)

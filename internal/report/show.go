@@ -124,6 +124,7 @@ func (p *printer) headlineAlone(st Story) bool {
 func (p *printer) subject(st Story, h phased.HookRun) {
 	p.line("")
 	switch {
+	case p.progress(h):
 	case len(st.Tail.Lines) > 0:
 		p.tail(st.Tail)
 	case st.Run.Start.Output == "inherited":

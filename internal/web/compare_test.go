@@ -303,7 +303,7 @@ func TestCompareChooses(t *testing.T) {
 		t.Error(diff)
 	}
 	for address, want := range map[string]string{
-		"/compare?a=A&b=nothing": "no such run on record", "/compare?b=A": "none of the same lifecycle and base before it", "/compare?a=A&b=two": "is the start of 2 ids",
+		"/compare?a=A&b=nothing": "no such run", "/compare?b=A": "none of the same lifecycle and base before it", "/compare?a=A&b=two": "is the start of 2 ids",
 	} {
 		code, text := getPage(h, address)
 		if code != http.StatusNotFound || !strings.Contains(text, want) || !strings.Contains(text, "<form") {
