@@ -31,6 +31,8 @@ type Options struct {
 // Model is what a person sees of a run: a fold of its events, of the time, of the
 // size of the terminal and of keys. It does no I/O.
 //
+// Whatever got into a text, no line does more to a terminal than colour it.
+//
 // What is told for good comes out of Lines, a line each; what changes is Frame.
 type Model struct {
 	o    Options
@@ -112,8 +114,8 @@ type hookView struct {
 	seq    uint64 // of the event by which it started
 	tail   report.Tail
 	elided bool // it writes more than is shown
-	size   int64
 	slow   bool
+	ahead  *ahead
 }
 
 // skips are phases, or hooks of one, that are not run for one reason.
@@ -164,7 +166,9 @@ func (m *Model) Say(text string) {
 	}
 }
 
-func (m *Model) tell(line string) { m.lines = append(m.lines, strings.TrimRight(tabs(line), " ")) }
+func (m *Model) tell(line string) {
+	m.lines = append(m.lines, strings.TrimRight(harmless(line, m.o.Colour), " "))
+}
 
 // Event takes an event. One that the run does not take changes nothing.
 func (m *Model) Event(e phased.Event) {
@@ -318,8 +322,33 @@ func (m *Model) output(d phased.HookOutput) {
 		v.elided, v.tail.Elided = true, true
 		return
 	}
-	v.size += int64(len(d.Text))
 	v.tail.Add(d)
+	v.ahead = nil
+}
+
+// ahead is what is known of output that is not on record yet.
+type ahead struct {
+	size int64 // of all that was written
+	last []report.TailLine
+}
+
+// progressed takes what a hook has written that goes on record later.
+func (m *Model) progressed(phase string, hook phased.Text, size int64, last []report.TailLine) {
+	if v := m.hooks[report.Hook(phase, hook)]; v != nil {
+		v.ahead = &ahead{size, last}
+	}
+}
+
+// lastLines returns the last lines of a hook that are known, safe to be shown.
+func (v *hookView) lastLines(n int, colour bool) []report.TailLine {
+	if v.ahead == nil {
+		return v.tail.Now(n, colour)
+	}
+	all := append([]report.TailLine(nil), v.ahead.last[len(v.ahead.last)-min(n, len(v.ahead.last)):]...)
+	for i := range all {
+		all[i].Text = report.Safe(strings.ReplaceAll(all[i].Text, "\r", " "), colour)
+	}
+	return all
 }
 
 func (m *Model) warning(d phased.HookWarning, at time.Time, notes []report.Note) []report.Note {
