@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"phased/internal/phased"
 )
@@ -71,4 +72,55 @@ func (p *printer) endNext(st Story) [][2]string {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}
 	return append(next, p.afterNext(r)...)
+}
+
+// waiting prints what a run waits for, and where it goes on.
+func (p *printer) waiting(d phased.RunWaiting) {
+	p.line(p.paint(yellow, headline(phased.StatusWaiting)) + "  " + Safe(d.Why, false))
+	if d.Next != "" {
+		p.line("  goes on at " + p.paint(bold, Safe(d.Next, false)))
+	}
+}
+
+// failure prints the headline of a failure.
+func (p *printer) failure(f phased.Failure, s phased.Status) {
+	what := ""
+	if f.Phase != "" {
+		what = "  " + p.paint(bold, Hook(f.Phase, f.Hook))
+	}
+	p.line(p.paint(alarm, headline(s)) + what + "  " + ExitText(f.Exit))
+}
+
+func headline(s phased.Status) string {
+	switch s {
+	case phased.StatusTimedOut:
+		return "TIMED OUT"
+	case phased.StatusStopped:
+		return "STOPPED"
+	case phased.StatusInterrupted:
+		return "INTERRUPTED"
+	case phased.StatusWaiting:
+		return "WAITING FOR A REBOOT"
+	}
+	return "FAILED"
+}
+
+// next prints what an operator may want to type now.
+func (p *printer) next(commands [][2]string) { p.printf("%s\n", p.Next(commands)) }
+
+// Next returns commands that an operator may want to type now, a line each with
+// what it does. Where there is room, these stand below each other.
+func (s Style) Next(commands [][2]string) string {
+	wide, words := 0, 0
+	for _, c := range commands {
+		wide, words = max(wide, columns(c[0])), max(words, columns(c[1]))
+	}
+	if s.Terminal { // what is longer than the rest pushes nothing over the edge
+		wide = min(wide, max(0, s.width()-words-5))
+	}
+	lines := make([]string, len(commands))
+	for i, c := range commands {
+		lines[i] = "  " + pad(c[0], wide) + s.paint(dim, "   "+c[1])
+	}
+	return strings.Join(lines, "\n")
 }

@@ -112,7 +112,7 @@ func TestAnyRun(t *testing.T) {
 					m.LogEvents(phase, hook, log, rapid.Bool().Draw(t, "over"))
 				}
 			case 5:
-				m.progressed("configure", "10-a", 1<<30, []report.TailLine{{Stream: "err", Text: rapid.SampledFrom(words()).Draw(t, "ahead")}})
+				m.progressed("configure", "10-a", began(), 1<<30, []report.TailLine{{Stream: "err", Text: rapid.SampledFrom(words()).Draw(t, "ahead")}})
 			case 6:
 				m.Say(rapid.SampledFrom(words()).Draw(t, "said"))
 			default:

@@ -1,11 +1,16 @@
 package tui
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"phased/internal/phased"
+	"phased/internal/report"
 )
 
 // TestSuccess follows a run in which all goes well.
@@ -230,4 +235,50 @@ func TestBrowse(t *testing.T) {
 		t.Error("q does not leave")
 	}
 	f.shot("the end").golden("browse")
+}
+
+// TestKeptRunFiles draws the run files of every version, event by event.
+func TestKeptRunFiles(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/runs/v*.jsonl")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d run files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := NewModel(options())
+			m.Resize(70, 20)
+			told := 0
+			for line := range strings.Lines(string(text)) {
+				var e phased.Event
+				if json.Unmarshal([]byte(line), &e) != nil {
+					continue // torn
+				}
+				m.Event(e)
+				frame, _ := m.Frame()
+				sane(t, frame, 70, 20)
+				for _, line := range m.Lines() {
+					told++
+					tame(t, line)
+				}
+			}
+			if told == 0 {
+				t.Error("nothing is told")
+			}
+		})
+	}
+}
+
+// TestBeyondTheRecord shows what is known of output that goes on record later.
+func TestBeyondTheRecord(t *testing.T) {
+	f := newFilm(t, 70, 14, options())
+	f.add(0, started(1)).phase("configure", "10-a").add(0, start("configure", "10-a"), says("configure", "10-a", "out", "on record\n"))
+	f.add(time.Second, says("configure", "10-a", "", "")).wait(time.Second).shot("more than is shown")
+	last := []report.TailLine{{Stream: "out", Text: "line 999"}, {Stream: "err", Text: "line \x1b[2J1000"}}
+	f.wait(20 * time.Second)
+	f.m.progressed("configure", "10-a", began().Add(f.at), 300<<20, last)
+	f.shot("far more").keys("l").shot("its log").golden("beyond")
 }

@@ -111,7 +111,8 @@ type hookView struct {
 	phase  string
 	hook   phased.Text
 	began  time.Time
-	seq    uint64 // of the event by which it started
+	last   time.Time // of its last output
+	seq    uint64    // of the event by which it started
 	tail   report.Tail
 	elided bool // it writes more than is shown
 	slow   bool
@@ -197,7 +198,7 @@ func (m *Model) Event(e phased.Event) {
 	case phased.HookStarted:
 		m.hookStarted(d, e)
 	case phased.HookOutput:
-		m.output(d)
+		m.output(d, e.Time)
 	case phased.HookSlow:
 		if v := m.hooks[report.Hook(d.Phase, d.Hook)]; v != nil {
 			v.slow = true
@@ -303,7 +304,7 @@ func (m *Model) hookSkipped(d phased.HookSkipped) {
 }
 
 func (m *Model) hookStarted(d phased.HookStarted, e phased.Event) {
-	v := &hookView{key: report.Hook(d.Phase, d.Hook), phase: d.Phase, hook: d.Hook, began: e.Time, seq: e.Seq, tail: report.Tail{Max: report.EndTail}}
+	v := &hookView{key: report.Hook(d.Phase, d.Hook), phase: d.Phase, hook: d.Hook, began: e.Time, last: e.Time, seq: e.Seq, tail: report.Tail{Max: report.EndTail}}
 	m.hooks[v.key] = v
 	delete(m.locked, v.key)
 	if p := m.phase(d.Phase); p != nil {
@@ -313,11 +314,12 @@ func (m *Model) hookStarted(d phased.HookStarted, e phased.Event) {
 
 // output takes a piece of output; one without text stands for output that is not
 // shown.
-func (m *Model) output(d phased.HookOutput) {
+func (m *Model) output(d phased.HookOutput, at time.Time) {
 	v := m.hooks[report.Hook(d.Phase, d.Hook)]
 	if v == nil || d.Late {
 		return
 	}
+	v.last = at
 	if d.Text == "" {
 		v.elided, v.tail.Elided = true, true
 		return
@@ -333,9 +335,9 @@ type ahead struct {
 }
 
 // progressed takes what a hook has written that goes on record later.
-func (m *Model) progressed(phase string, hook phased.Text, size int64, last []report.TailLine) {
+func (m *Model) progressed(phase string, hook phased.Text, at time.Time, size int64, last []report.TailLine) {
 	if v := m.hooks[report.Hook(phase, hook)]; v != nil {
-		v.ahead = &ahead{size, last}
+		v.last, v.ahead = at, &ahead{size, last}
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 const (
 	mostRows = 22
 	mostTail = 8
+	// quietAfter is for how long a hook has written nothing when that is told.
+	quietAfter = 10 * time.Second
 )
 
 // region is the frame below what was told: what runs now.
@@ -147,6 +149,9 @@ func (m *Model) doneLine(d doneHook) string {
 // last that it wrote.
 func (m *Model) hookLine(v *hookView, several, focus bool) string {
 	right := report.About(m.now.Sub(v.began))
+	if quiet := m.now.Sub(v.last); quiet >= quietAfter && m.w >= 60 {
+		right += m.paint(dim, ", quiet for "+report.About(quiet))
+	}
 	if m.o.Usual != nil {
 		if u, ok := m.o.Usual(v.phase, v.hook); ok {
 			right += m.paint(dim, ", usually "+report.Took(u.P50))
