@@ -23,9 +23,9 @@ type view interface {
 // newView returns the view for those who want no live terminal.
 func (j *job) newView() view {
 	if j.o.json {
-		return report.NewEvents(j.w.Stdout)
+		return report.NewEvents(writer(j.w.Stdout))
 	}
-	p := report.NewPlain(j.w.Stdout, j.w.Stderr, j.w.style(true, j.again))
+	p := report.NewPlain(writer(j.w.Stdout), writer(j.w.Stderr), j.w.style(true, j.again))
 	p.Left = j.usual.left(j.plan)
 	return p
 }

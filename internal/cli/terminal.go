@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,15 @@ import (
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+// writer writes to a file. A run must not be stopped by what it tells: where that is
+// a terminal, whose background it may be in, nothing of it stops.
+func writer(f *os.File) io.Writer {
+	if isTerminal(f) {
+		return tui.NewTerminal(nil, f)
+	}
+	return f
 }
 
 // width returns the columns of a terminal, 0 where they are not known.

@@ -132,12 +132,17 @@ func (c *canvas) drawWhole(frame []string, width int) {
 		c.bytes.WriteString("\x1b[H\x1b[2J")
 		c.drawn, c.width = nil, width
 	}
+	if slices.Equal(frame, c.drawn) {
+		return
+	}
+	c.wrap(frame, wrapOff)
 	for i, line := range frame {
 		if i < len(c.drawn) && c.drawn[i] == line {
 			continue
 		}
-		fmt.Fprintf(&c.bytes, wrapOff+"\x1b[%d;1H%s%s"+wrapOn, i+1, eraseLine, line)
+		fmt.Fprintf(&c.bytes, "\x1b[%d;1H%s%s", i+1, eraseLine, line)
 	}
+	c.wrap(frame, wrapOn)
 	c.drawn = slices.Clone(frame)
 }
 

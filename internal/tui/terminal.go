@@ -62,15 +62,19 @@ func aside(do func() error) error {
 	return errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &was, nil))
 }
 
-// write writes all of a text.
+// Write implements io.Writer. It stops nobody, also where the terminal stops who
+// writes from its background (stty tostop).
+func (t *Terminal) Write(p []byte) (n int, err error) {
+	err = aside(func() (err error) { n, err = t.out.Write(p); return err })
+	return n, err
+}
+
 func (t *Terminal) write(text string) error {
 	if text == "" {
 		return nil
 	}
-	return aside(func() error {
-		_, err := t.out.WriteString(text)
-		return err
-	})
+	_, err := t.Write([]byte(text))
+	return err
 }
 
 // enter makes keys come one by one, unseen.
