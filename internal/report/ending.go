@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"phased/internal/phased"
@@ -21,13 +22,13 @@ func Ending(w io.Writer, s Style, st Story) error {
 	case r.Waiting != nil:
 		p.waiting(*r.Waiting)
 		p.howFar(r)
-		p.next([][2]string{
+		p.apart([][2]string{
 			{p.Command("resume", "--after-reboot"), "go on, once the host was rebooted"},
 			{p.Command("show", p.id(r.ID)), "what happened"},
 		})
 	case r.Status == phased.StatusInterrupted:
 		p.headline(st)
-		p.next(p.endNext(st))
+		p.apart(p.endNext(st))
 	case r.Failure == nil:
 		p.succeeded(r)
 	default:
@@ -38,7 +39,7 @@ func Ending(w io.Writer, s Style, st Story) error {
 		}
 		p.line("")
 		p.howFar(r)
-		p.next(p.endNext(st))
+		p.apart(p.endNext(st))
 	}
 	return p.flush()
 }
@@ -54,13 +55,36 @@ func (p *printer) succeeded(r phased.Run) {
 	if failed > 0 {
 		what += p.paint(yellow, fmt.Sprintf(", %d failed and ended nothing", failed))
 	}
-	p.line(p.right(what, p.paint(dim, p.Command("show", p.id(r.ID)))))
+	show := p.paint(dim, p.Command("show", p.id(r.ID)))
+	if columns(what)+columns(show)+2 > p.width() {
+		p.line(what)
+		p.line("  " + show)
+		return
+	}
+	p.line(p.right(what, show))
 }
 
 // howFar tells how far a run came, and what phased exits with.
 func (p *printer) howFar(r phased.Run) {
 	ran, failed := r.Counts()
 	p.line("  after " + Took(r.Took) + ": " + tally(ran, failed, r.Start.Hooks) + fmt.Sprintf("; phased exits %d", r.ExitCode))
+}
+
+// apart is next; what a command does that does not fit beside it stands above it,
+// so that it can be copied.
+func (p *printer) apart(commands [][2]string) {
+	fits := func(c [2]string) bool { return columns(c[0])+columns(c[1])+5 <= p.width() }
+	beside := slices.DeleteFunc(slices.Clone(commands), func(c [2]string) bool { return !fits(c) })
+	lines := strings.Split(p.Next(beside), "\n")
+	for _, c := range commands {
+		if fits(c) {
+			p.line(lines[0])
+			lines = lines[1:]
+			continue
+		}
+		p.line("  " + p.paint(dim, c[1]+":"))
+		p.line("    " + c[0])
+	}
 }
 
 // endNext returns what an operator may want to type at the end of a run that

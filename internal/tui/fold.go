@@ -110,7 +110,7 @@ func (m *Model) fold(p *phaseView) {
 			m.tell("    " + m.paint(dim, fmt.Sprintf("and %d more: %s", len(p.notes)-i+p.more, m.style().Command("show", m.o.id(m.run.ID)))))
 			break
 		}
-		m.tell(m.noteLine(n, "    "))
+		m.tellNote(n.Note, "    ")
 	}
 	if left := report.NotRun(*run); len(left) > 0 {
 		m.tell(m.fit("    " + m.paint(dim, "not run: "+report.Names(left, 6))))
@@ -130,6 +130,27 @@ func (m *Model) tally(p *phaseView) string {
 		text += fmt.Sprintf(", %d skipped", p.passed)
 	}
 	return text
+}
+
+// tellNote tells a note for good: all of it, in as many lines as that takes.
+func (m *Model) tellNote(n report.Note, indent string) {
+	if line := m.noteLine(n, indent); width(line) < min(m.w, 120) {
+		m.tell(line)
+		return
+	}
+	parts := wrap(n.Text, max(20, min(m.w-1, 119)-len(indent)-4-width(report.Name(n.Hook))))
+	n.Text = parts[0]
+	m.tell(m.noteLine(n, indent))
+	colour := dim
+	switch n.Level {
+	case report.Warn:
+		colour = yellow
+	case report.Bad:
+		colour = red
+	}
+	for _, part := range parts[1:] {
+		m.tell(indent + "    " + m.paint(colour, part))
+	}
 }
 
 // noteLine is a note as a line.

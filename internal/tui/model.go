@@ -90,11 +90,17 @@ type phaseView struct {
 	ignored int
 	current []*hookView
 	recent  []doneHook // the last that have ended
-	notes   []report.Note
+	notes   []note
 	more    int // notes that are not kept
 	places  map[phased.Text]int
 	skips   []skips
 	folded  bool
+}
+
+// note is a note of a phase.
+type note struct {
+	report.Note
+	again bool // of an attempt that another one follows
 }
 
 // doneHook is a hook that has ended.
@@ -378,11 +384,14 @@ func (m *Model) hookFinished(d phased.HookFinished) {
 		if !d.Exit.OK() {
 			done.text = report.ExitText(d.Exit)
 		}
-		if p.recent = append(p.recent, done); len(p.recent) > recents {
-			p.recent = p.recent[1:]
-		}
 		if !d.Again {
+			if p.recent = append(p.recent, done); len(p.recent) > recents {
+				p.recent = p.recent[1:]
+			}
 			p.done++
+		}
+		if d.Exit.OK() { // the attempts before it are no news any more
+			p.notes = slices.DeleteFunc(p.notes, func(n note) bool { return n.again && n.Hook == d.Hook })
 		}
 		if !d.Exit.OK() && !d.Again {
 			if p.failed++; d.Ignored {
@@ -404,16 +413,18 @@ func (m *Model) note(e phased.Event, notes []report.Note) {
 	p := m.here()
 	if _, ofRun := e.Data.(phased.RunWarning); ofRun || p == nil {
 		for _, n := range notes {
-			m.tell(m.noteLine(n, "  "))
+			m.tellNote(n, "  ")
 		}
 		return
 	}
+	finished, _ := e.Data.(phased.HookFinished)
+	again := finished.Again
 	for _, n := range notes {
 		if len(p.notes) == notesKept {
 			p.more++
 			continue
 		}
-		p.notes = append(p.notes, n)
+		p.notes = append(p.notes, note{n, again})
 	}
 }
 

@@ -73,15 +73,15 @@ func (m *Model) body(n int) []string {
 	shown := min(len(p.current), max(1, n/2))
 	tail := m.tail(p, min(mostTail, max(0, n-shown-btoi(len(p.current) > shown))))
 	n -= len(tail) + shown + btoi(len(p.current) > shown)
-	notes := slices.DeleteFunc(slices.Clone(p.notes[max(0, len(p.notes)-4):]), func(n report.Note) bool { return n.Text == m.banner })
+	notes := slices.DeleteFunc(slices.Clone(p.notes[max(0, len(p.notes)-4):]), func(n note) bool { return n.Text == m.banner })
 	notes = notes[len(notes)-min(len(notes), 3, max(0, n)):]
 	n -= len(notes)
 	recent := p.recent[len(p.recent)-min(len(p.recent), max(0, n-1)):]
 	for _, d := range recent {
 		lines = append(lines, m.doneLine(d))
 	}
-	for _, note := range notes {
-		lines = append(lines, m.fit(m.noteLine(note, "    ")))
+	for _, one := range notes {
+		lines = append(lines, m.fit(m.noteLine(one.Note, "    ")))
 	}
 	focus := m.focused(p)
 	for i, v := range p.current[:shown] {
