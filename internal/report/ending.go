@@ -33,15 +33,28 @@ func Ending(w io.Writer, s Style, st Story) error {
 		p.succeeded(r)
 	default:
 		p.failed(st, brief())
-		if len(st.Tail.Lines) > 0 {
-			p.line("")
-			p.tail(st.Tail)
-		}
+		p.lastWords(st)
 		p.line("")
 		p.howFar(r)
 		p.apart(p.endNext(st))
 	}
 	return p.flush()
+}
+
+// lastWords prints the end of the output of the hook that failed.
+func (p *printer) lastWords(st Story) {
+	f := st.Run.Failure
+	h := st.Run.Hook(f.Phase, f.Hook)
+	switch {
+	case len(st.Tail.Lines) > 0:
+		p.line("")
+		p.tail(st.Tail)
+	case h == nil || f.Hook == "":
+	case st.Run.Start.Output == "inherited":
+		p.line("  " + p.outputPlace(st.Run, *h))
+	default:
+		p.line(p.paint(dim, "  no output"))
+	}
 }
 
 // succeeded ends a run that went well, or half-way.

@@ -273,12 +273,23 @@ func (s *Screen) background() {
 	s.away = !ours
 }
 
+// logEvent takes what has come of a log.
 func (s *Screen) logEvent(one logEvent) {
-	if one.over {
-		s.model.LogEvents(one.phase, one.hook, nil, true)
-		return
+	for n := 0; ; n++ {
+		if one.over {
+			s.model.LogEvents(one.phase, one.hook, nil, true)
+		} else {
+			s.model.LogEvents(one.phase, one.hook, []phased.Event{one.event}, false)
+		}
+		if n == 1000 {
+			return // keys are waiting
+		}
+		select {
+		case one = <-s.log.events:
+		default:
+			return
+		}
 	}
-	s.model.LogEvents(one.phase, one.hook, []phased.Event{one.event}, false)
 }
 
 // followLog begins to read the log that was opened.
