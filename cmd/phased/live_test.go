@@ -225,6 +225,20 @@ func TestInterruptOnTheTerminal(t *testing.T) {
 	}
 }
 
+// TestWatchOnTheTerminal: the run of a watch draws, reads no keys, and ends by what
+// the watch is told.
+func TestWatchOnTheTerminal(t *testing.T) {
+	t.Parallel()
+	h := waitingHost(t)
+	r := h.open(h.phased("watch", "--initial", "--once", "--path", h.settings(), "--base", filepath.Join(h.dir, "base"), "--env", "STATE="+h.dir))
+	r.await(0, "it waits")
+	r.await(0, "ctrl-C stop")
+	r.press("\x03")
+	if text := r.ended(130); !h.has("told") || h.status() != "stopped" || !strings.Contains(text, "STOPPED") || strings.Contains(text, "? keys") {
+		t.Errorf("the failure phase has run: %v; the run: %s\n%s", h.has("told"), h.status(), text)
+	}
+}
+
 // TestSuspend types ctrl-Z: phased stops, with the terminal as it was, and goes on.
 func TestSuspend(t *testing.T) {
 	t.Parallel()

@@ -36,8 +36,8 @@ func (j *job) live() *tui.Screen {
 		return nil
 	}
 	keys := j.w.Stdin
-	if j.plan.Surroundings.Stdin == "inherit" || !isTerminal(keys) {
-		keys = nil // they are for the hooks, or there are none
+	if j.plan.Surroundings.Stdin == "inherit" || !isTerminal(keys) || j.w.getenv(watchGroup) != "" {
+		keys = nil // they are for the hooks, or the watch, or there are none
 	}
 	s := j.w.newScreen(keys, j.again)
 	left := j.usual.left(j.plan)

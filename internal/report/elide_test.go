@@ -15,12 +15,7 @@ func TestElidedOutputIsToldOnce(t *testing.T) {
 	for _, name := range []string{"plain"} {
 		t.Run(name, func(t *testing.T) {
 			var out, sign bytes.Buffer
-			var v interface {
-				Event(phased.Event)
-				Tick(time.Time)
-				Flush() error
-			}
-			v = NewPlain(&out, &sign, Style{})
+			v := NewPlain(&out, &sign, Style{})
 			now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			seq := uint64(0)
 			add := func(d phased.Payload) {

@@ -16,13 +16,6 @@ type listView struct {
 	moved bool
 }
 
-// row is a phase, or one entry of it.
-type row struct {
-	phase *phaseView // nil: a phase that was not entered yet
-	name  string     // of the phase
-	entry int        // -1: the phase itself
-}
-
 // rowStarts returns the first row of each phase, and the number of all rows.
 func (m *Model) rowStarts() (starts []int, total int) {
 	for _, ph := range m.run.Phases {
@@ -121,7 +114,7 @@ func (m *Model) runningRow() int {
 
 func (m *Model) listRow(n int, chosen bool) string {
 	ph, entry, coming := m.entryAt(n)
-	left, right := "", ""
+	var left, right string
 	switch {
 	case ph == nil:
 		left = m.paint(dim, m.mark("· ", "- ")+report.Name(phased.Text(coming))+"  "+m.notEntered())

@@ -108,7 +108,7 @@ func (l *logView) rest(v *hookView) []report.TailLine {
 
 // line returns a line of the log, as it may be shown.
 func (l *logView) line(n int, open []report.TailLine, colour bool) report.TailLine {
-	one := report.TailLine{}
+	var one report.TailLine
 	if n < len(l.tail.Lines) {
 		one = l.tail.Lines[n]
 	} else {

@@ -47,7 +47,6 @@ type Model struct {
 	passed  map[string]bool // what of a phase is skipped, where it was told
 	skipped skips
 	lines   []string
-	begun   bool   // something was told
 	banner  string // what a stop does
 	left    string
 	waits   []string

@@ -213,6 +213,7 @@ func (s *Screen) ended(end func() (phased.Run, bool)) {
 // draw brings the terminal up to date.
 func (s *Screen) draw() {
 	s.last = time.Now()
+	s.background()
 	frame, whole := s.model.Frame()
 	if s.away {
 		frame, whole = nil, false

@@ -96,7 +96,8 @@ func visible(line string) string {
 func sane(t interface {
 	Helper()
 	Errorf(string, ...any)
-}, frame []string, w, h int) {
+}, frame []string, w, h int,
+) {
 	t.Helper()
 	if len(frame) > h {
 		t.Errorf("%d lines on a terminal of %d", len(frame), h)
@@ -112,7 +113,8 @@ func sane(t interface {
 func tame(t interface {
 	Helper()
 	Errorf(string, ...any)
-}, line string) {
+}, line string,
+) {
 	t.Helper()
 	for i := 0; i < len(line); i++ {
 		if n := sgr(line[i:]); n > 0 {

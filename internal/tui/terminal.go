@@ -18,6 +18,10 @@ import (
 // and ctrl-Z stay the kernel's: what they do does not depend on whether anybody
 // reads keys here.
 type Terminal struct {
+	// For is a process group that it may also be drawn on for, while that is in its
+	// foreground; 0: none.
+	For int
+
 	in  *os.File // nil: keys are not read
 	out *os.File
 
@@ -43,7 +47,7 @@ func (t *Terminal) Size() (w, h int) {
 // its foreground, or it is not the terminal of any job control of ours.
 func (t *Terminal) Foreground() bool {
 	group, err := unix.IoctlGetInt(int(t.out.Fd()), unix.TIOCGPGRP)
-	return err != nil || group == unix.Getpgrp()
+	return err != nil || group == unix.Getpgrp() || t.For > 0 && group == t.For
 }
 
 // aside calls do so that the terminal stops nobody for it: who touches it from the

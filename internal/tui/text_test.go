@@ -86,11 +86,32 @@ func TestParseKey(t *testing.T) {
 		in, key string
 		n       int
 	}{
-		{"a", "a", 1}, {"qx", "q", 1}, {" ", "space", 1}, {"\r", "enter", 1}, {"\n", "enter", 1}, {"\t", "tab", 1}, {"\x7f", "backspace", 1}, {"\x01", "ctrl-a", 1},
-		{"é", "é", 2}, {"\xc3", "", 0}, {"\xff", "", 1},
-		{"\x1b", "", 0}, {"\x1b[", "", 0}, {"\x1b\x1b", "esc", 1}, {"\x1bx", "", 2},
-		{"\x1b[A", "up", 3}, {"\x1bOB", "down", 3}, {"\x1b[C", "right", 3}, {"\x1b[D", "left", 3}, {"\x1b[H", "home", 3}, {"\x1b[4~", "end", 4},
-		{"\x1b[5~", "pgup", 4}, {"\x1b[6;2~", "pgdown", 6}, {"\x1b[1;5A", "up", 6}, {"\x1b[200~", "", 6}, {"\x1b[?2026;2$y", "", 11},
+		{"a", "a", 1},
+		{"qx", "q", 1},
+		{" ", "space", 1},
+		{"\r", "enter", 1},
+		{"\n", "enter", 1},
+		{"\t", "tab", 1},
+		{"\x7f", "backspace", 1},
+		{"\x01", "ctrl-a", 1},
+		{"é", "é", 2},
+		{"\xc3", "", 0},
+		{"\xff", "", 1},
+		{"\x1b", "", 0},
+		{"\x1b[", "", 0},
+		{"\x1b\x1b", "esc", 1},
+		{"\x1bx", "", 2},
+		{"\x1b[A", "up", 3},
+		{"\x1bOB", "down", 3},
+		{"\x1b[C", "right", 3},
+		{"\x1b[D", "left", 3},
+		{"\x1b[H", "home", 3},
+		{"\x1b[4~", "end", 4},
+		{"\x1b[5~", "pgup", 4},
+		{"\x1b[6;2~", "pgdown", 6},
+		{"\x1b[1;5A", "up", 6},
+		{"\x1b[200~", "", 6},
+		{"\x1b[?2026;2$y", "", 11},
 		{"\x1b[" + strings.Repeat("1;", 40) + "A", "", 33},
 	} {
 		if key, n := parseKey([]byte(c.in)); key != c.key || n != c.n {
@@ -126,7 +147,7 @@ func TestPageHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []string
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if cells := strings.Split(line, " | "); len(cells) == 3 && strings.Contains(line, "`") {
 			rows = append(rows, line)
 		}
@@ -147,7 +168,7 @@ func TestHelpIsTrue(t *testing.T) {
 		known[name] = true
 	}
 	for _, k := range Help() {
-		for _, key := range strings.Split(k.Keys, ", ") {
+		for key := range strings.SplitSeq(k.Keys, ", ") {
 			if len(key) > 1 && !known[key] {
 				t.Errorf("%s: no key comes as %q", k.Where, key)
 			}
