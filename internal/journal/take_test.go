@@ -2,6 +2,8 @@ package journal
 
 import (
 	"fmt"
+	"iter"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,28 +51,36 @@ func TestProgressLeavesOutTheMiddle(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	next := uint64(1)
-	for e, err := range w.Progress(t.Context(), 4000) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.Seq != next {
-			t.Fatalf("event %d came in place of %d", e.Seq, next)
-		}
-		next++
-		if o, ok := e.Data.(phased.HookOutput); ok {
-			got = append(got, strings.Trim(string(o.Text), "."))
-		} else {
-			got = append(got, string(e.Data.Kind()))
-		}
+	s, err := Open(filepath.Dir(filepath.Dir(w.Path())), Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
 	}
 	want := "run.started " +
 		"hook.started loud0 loud1 loud2       loud9 hook.finished " +
 		"hook.started loud-as-well0 loud-as-well1 loud-as-well2       loud-as-well9 hook.finished " +
 		"loud10 run.finished"
-	if g := strings.Join(got, " "); g != want {
-		t.Errorf("got  %q\nwant %q", g, want)
+	for name, events := range map[string]iter.Seq2[phased.Event, error]{
+		"of the writer": w.Progress(t.Context(), 4000), "of the store": s.Progress(t.Context(), w.ID(), 4000),
+	} {
+		var got []string
+		next := uint64(1)
+		for e, err := range events {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Seq != next {
+				t.Fatalf("%s: event %d came in place of %d", name, e.Seq, next)
+			}
+			next++
+			if o, ok := e.Data.(phased.HookOutput); ok {
+				got = append(got, strings.Trim(string(o.Text), "."))
+			} else {
+				got = append(got, string(e.Data.Kind()))
+			}
+		}
+		if g := strings.Join(got, " "); g != want {
+			t.Errorf("%s: got  %q\nwant %q", name, g, want)
+		}
 	}
 }
 

@@ -93,7 +93,6 @@ func (s *Screen) Run(ctx context.Context, events <-chan phased.Event, end func()
 	s.canvas.reflows, s.canvas.noOther = !s.Fallow, s.NoOther
 	s.log.events = make(chan logEvent, 256)
 	s.Terminal.leave = s.canvas.leave
-	defer s.Terminal.Guard()
 	defer s.Terminal.restore()
 	if s.away = !s.Terminal.Foreground(); !s.away {
 		s.Terminal.enter()
