@@ -44,7 +44,7 @@ func (w *World) talk(format string, args ...any) {
 	if w.screen != nil && w.screen.Say(text) {
 		return
 	}
-	fmt.Fprintln(w.Stderr, text)
+	fmt.Fprintln(writer(w.Stderr), text)
 }
 
 // Main runs the command line and returns the exit code of the process.

@@ -24,32 +24,9 @@ func (p *Plain) progress(e phased.Event, d phased.HookProgress) {
 	p.talk("... " + loudSign(v.key, e.Time.Sub(v.began), d) + leftInRun(p.Left, p.run, e.Time))
 }
 
-// progress notes that a hook is alive; without a line for life signs it is told
-// once a minute.
-func (l *Live) progress(e phased.Event, d phased.HookProgress) {
-	v := l.hooks[Hook(d.Phase, d.Hook)]
-	if v == nil || v.late {
-		return
-	}
-	v.last, v.written = e.Time, Written(d)
-	if l.Signs || e.Time.Sub(l.signed) < signEvery {
-		return
-	}
-	l.signed = e.Time
-	l.talk(dim, "... "+loudSign(Name(v.hook), e.Time.Sub(v.began), d)+leftInRun(l.Left, l.run, e.Time))
-}
-
 // loudSign tells that a hook is alive whose output is not shown.
 func loudSign(name string, age time.Duration, d phased.HookProgress) string {
 	return name + " has been running for " + About(age) + ", " + Written(d)
-}
-
-// written is what the life sign of one hook adds of its output.
-func written(views []*hookView) string {
-	if len(views) != 1 || views[0].written == "" {
-		return ""
-	}
-	return ", " + views[0].written
 }
 
 // progress prints the last lines of a hook that are known, where those on record

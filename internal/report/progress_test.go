@@ -41,24 +41,6 @@ func TestProgressIsALifeSign(t *testing.T) {
 	if e := p.Flush(); e != nil || err.String() != sign || strings.Contains(out.String(), "gone") {
 		t.Errorf("plain: %q, %q, %v", out.String(), err.String(), e)
 	}
-	for _, signs := range []bool{false, true} {
-		out.Reset()
-		err.Reset()
-		l := NewLive(&out, &err, styles()["nocolour"])
-		l.Signs = signs
-		tp := loud()
-		for _, e := range tp.events {
-			l.Event(e)
-		}
-		l.Tick(tp.events[len(tp.events)-1].Time)
-		want := strings.Replace(sign, "configure/", "", 1)
-		if signs {
-			want = "10-loud  2 min, 3.5 GiB written so far"
-		}
-		if e := l.Flush(); e != nil || !strings.Contains(err.String(), want) {
-			t.Errorf("signs %v: %q, %v", signs, err.String(), e)
-		}
-	}
 }
 
 // The story of a hook that runs has the last lines that are known, not those that

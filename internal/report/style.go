@@ -163,9 +163,6 @@ func (p *printer) raw(text []byte) {
 	}
 }
 
-// erase empties the line that the cursor is in.
-func (p *printer) erase() { p.raw([]byte("\r\x1b[K")) }
-
 // line prints the text without blanks at its end.
 func (p *printer) line(text string) { p.printf("%s\n", strings.TrimRight(text, " ")) }
 

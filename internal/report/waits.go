@@ -3,26 +3,13 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"phased/internal/phased"
 )
 
-// waits tells which hooks of the running phase will run and do not yet, and what
-// for: another attempt, a lock, a job. It is "", or
-// begins with "; ".
-func (l *Live) waits(now time.Time) string {
-	var all []string
-	if n := len(l.run.Phases); n > 0 && l.run.Phases[n-1].Status == phased.StatusRunning {
-		all = phaseWaits(l.run.Phases[n-1], l.locked, now)
-	}
-	if len(all) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(all, "; ")
-}
-
+// phaseWaits tells which hooks of a phase will run and do not yet, and what for:
+// another attempt, a lock, a job.
 func phaseWaits(ph phased.PhaseRun, locked map[string]time.Time, now time.Time) []string {
 	last := map[phased.Text]phased.HookRun{}
 	for _, h := range ph.Hooks {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -18,12 +19,52 @@ type view interface {
 
 func progress(b *bytes.Buffer, s Style) view {
 	if s.Terminal {
-		l := NewLive(b, b, s)
-		l.Signs = s.Colour
-		return l
+		return &screen{w: b, s: s, locked: map[string]time.Time{}}
 	}
 	return NewPlain(b, b, s)
 }
+
+// screen tells what a screen has words of this package for, in their order.
+type screen struct {
+	w      *bytes.Buffer
+	s      Style
+	r      phased.Run
+	tail   Tail
+	locked map[string]time.Time
+}
+
+func (v *screen) Event(e phased.Event) {
+	if !v.r.Apply(e) {
+		return
+	}
+	switch d := e.Data.(type) {
+	case phased.HookStarted:
+		v.tail = Tail{Max: EndTail}
+	case phased.HookOutput:
+		v.tail.Add(d)
+	case phased.HookWarning:
+		v.locked[Hook(d.Phase, d.Hook)] = e.Time
+	case phased.RunStopping:
+		fmt.Fprintln(v.w, Stopping(v.r, d, []string{"a", "b", "c", "d"}))
+	}
+	for _, n := range Notes(v.s, v.r, e) {
+		fmt.Fprintf(v.w, "%d %s\n", n.Level, strings.TrimPrefix(Name(n.Hook)+": "+n.Text, `"": `))
+	}
+	if e.Closing() {
+		v.tail.End()
+		Ending(v.w, v.s, Story{Run: v.r, Tail: v.tail})
+	}
+}
+
+func (v *screen) Tick(now time.Time) {
+	if n := len(v.r.Phases); n > 0 {
+		for _, text := range Waits(v.r.Phases[n-1], v.locked, now) {
+			fmt.Fprintln(v.w, text)
+		}
+	}
+}
+
+func (v *screen) Flush() error { return nil }
 
 func play(b *bytes.Buffer, s Style, events []phased.Event) {
 	v := progress(b, s)
@@ -85,28 +126,12 @@ func TestLifeSigns(t *testing.T) {
 	})
 }
 
-// TestLifeSignWhileQuiet wants a sign after 10 s of silence on a terminal and
-// one a minute elsewhere, and none while a hook talks.
+// TestLifeSignWhileQuiet wants a sign a minute while a hook is silent, and none while
+// it talks.
 func TestLifeSignWhileQuiet(t *testing.T) {
 	events := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "configure", Entries: runs("a")}).
 		add(0, phased.HookStarted{Phase: "configure", Hook: "a"}).events
 	start := events[2].Time
-	t.Run("terminal", func(t *testing.T) {
-		var out, err bytes.Buffer
-		l := NewLive(&out, &err, styles()["term60"])
-		l.Signs = true
-		for _, e := range events {
-			l.Event(e)
-		}
-		l.Tick(start.Add(9 * time.Second))
-		if strings.Contains(err.String(), "quiet") {
-			t.Errorf("after 9 s: %q", err.String())
-		}
-		l.Tick(start.Add(12 * time.Second))
-		if !strings.Contains(err.String(), "a has been running for 12 s, quiet for 12 s") {
-			t.Errorf("after 12 s: %q", err.String())
-		}
-	})
 	t.Run("plain", func(t *testing.T) {
 		var out, err bytes.Buffer
 		p := NewPlain(&out, &err, styles()["plain"])
@@ -127,7 +152,7 @@ func TestLifeSignWhileQuiet(t *testing.T) {
 // text as in one piece, so that no boundary loses or changes anything.
 func TestEveryByteIsShown(t *testing.T) {
 	const text = "ärger\nzwei\r\ndrei\rvier\n\x1b[31mrot\x1b[0m und \xff\nende ohne"
-	for _, style := range []string{"plain", "term60"} {
+	for _, style := range []string{"plain"} {
 		var want string
 		for size := len(text); size > 0; size-- {
 			tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "p", Entries: runs("a")})
@@ -148,40 +173,6 @@ func TestEveryByteIsShown(t *testing.T) {
 	}
 }
 
-// TestTicksBetweenPiecesLoseNothing opens the line at every boundary.
-func TestTicksBetweenPiecesLoseNothing(t *testing.T) {
-	const text = "ä..\x1b[31mrot\x1b[0m.\r\nende\nohne"
-	want := "    │ ä..\x1b[31mrot\x1b[0m.\n    │ ende\n    │ ohne\n"
-	for size := 1; size <= len(text); size++ {
-		tp := (&tape{}).add(0, started(1)).add(0, phased.PhaseStarted{Phase: "p", Entries: runs("a")})
-		tp.add(0, phased.HookStarted{Phase: "p", Hook: "a"})
-		var b bytes.Buffer
-		l := NewLive(&b, &b, Style{Terminal: true, Unicode: true, Colour: true})
-		for _, e := range tp.events {
-			l.Event(e)
-		}
-		n := len(tp.events)
-		for i := 0; i < len(text); i += size {
-			tp.add(0, phased.HookOutput{Phase: "p", Hook: "a", Stream: "out", Text: phased.Text(text[i:min(i+size, len(text))])})
-			l.Event(tp.events[n])
-			n++
-			l.Tick(tp.events[n-1].Time)
-		}
-		tp.add(0, phased.HookFinished{Phase: "p", Hook: "a", Exit: okExit, Took: time.Second})
-		l.Event(tp.events[n])
-		l.Flush()
-		got := strings.ReplaceAll(b.String(), "\x1b[2m│\x1b[0m", "│")
-		got = strings.ReplaceAll(got, "\x1b[31mro\x1b[0mt", "\x1b[31mrot") // a row shown in pieces closes its colour
-		for _, strip := range []string{"\x1b[31m", "\x1b[0m"} {
-			got = strings.ReplaceAll(got, strip, "")
-			want = strings.ReplaceAll(want, strip, "")
-		}
-		if !strings.Contains(got, want) {
-			t.Errorf("pieces of %d bytes: %q does not have %q", size, got, want)
-		}
-	}
-}
-
 type brokenWriter struct{}
 
 var errBroken = errors.New("broken")
@@ -190,7 +181,6 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestBrokenWriterIsReported(t *testing.T) {
 	for name, v := range map[string]view{
-		"live":   NewLive(brokenWriter{}, &bytes.Buffer{}, styles()["term60"]),
 		"plain":  NewPlain(brokenWriter{}, &bytes.Buffer{}, Style{}),
 		"events": NewEvents(brokenWriter{}),
 	} {
