@@ -119,6 +119,12 @@ func libraries() map[string]library {
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
 		},
+		"github.com/chromedp/chromedp": {
+			tests: true, why: "it drives a real browser in the tests of the pages",
+		},
+		"github.com/chromedp/cdproto": {
+			tests: true, why: "it has the names of what a browser is told and tells, for chromedp",
+		},
 		"github.com/santhosh-tekuri/jsonschema/v6": {
 			tests: true, why: "it validates what the schema of the settings is tested with; phased's own decoder tells people what is wrong",
 		},
