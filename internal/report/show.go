@@ -70,13 +70,24 @@ func Show(w io.Writer, s Style, st Story) error {
 }
 
 func (p *printer) headline(st Story) {
+	if !p.headlineAlone(st) {
+		return
+	}
+	phase, hook, found := Subject(st.Run)
+	if h := st.Run.Hook(phase, hook); st.Run.Waiting == nil && found && h != nil {
+		p.subject(st, *h)
+	}
+	p.line("")
+}
+
+// headlineAlone prints what there is to say first of a run, without any output. It
+// reports whether there was something.
+func (p *printer) headlineAlone(st Story) bool {
 	r := st.Run
 	phase, hook, found := Subject(r)
 	switch {
 	case r.Waiting != nil:
 		p.waiting(*r.Waiting)
-		p.line("")
-		return
 	case r.Failure != nil && r.Status != phased.StatusInterrupted:
 		p.failed(st, everything())
 	case r.Status == phased.StatusInterrupted:
@@ -104,12 +115,9 @@ func (p *printer) headline(st Story) {
 	case endedHalfWay(r) != nil:
 		p.halfWay(*endedHalfWay(r))
 	default:
-		return
+		return false
 	}
-	if h := r.Hook(phase, hook); found && h != nil {
-		p.subject(st, *h)
-	}
-	p.line("")
+	return true
 }
 
 // subject prints the end of a hook's output.
@@ -238,7 +246,12 @@ func (p *printer) facts(r phased.Run) {
 	}
 }
 
-func (p *printer) fact(name, text string) { p.line("  " + p.paint(dim, pad(name, 13)) + text) }
+func (p *printer) fact(name, text string) {
+	if p.collect != nil {
+		*p.collect = append(*p.collect, Fact{name, text})
+	}
+	p.line("  " + p.paint(dim, pad(name, 13)) + text)
+}
 
 func commandLine(argv []phased.Text) string {
 	words := make([]string, len(argv))
