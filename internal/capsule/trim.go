@@ -84,6 +84,18 @@ func (o *output) cut() {
 	}
 }
 
+// Again returns the same decisions, for another reading of the run from its
+// beginning.
+func (t *Trim) Again() *Trim {
+	again := &Trim{hooks: make(map[Hook]*output, len(t.hooks))}
+	for key, o := range t.hooks {
+		one := *o
+		one.next, one.at = 0, 0
+		again.hooks[key] = &one
+	}
+	return again
+}
+
 // Event returns the event as it goes into the page, and whether it is another one
 // than on record.
 func (t *Trim) Event(e phased.Event) (phased.Event, bool) {
