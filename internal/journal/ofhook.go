@@ -73,6 +73,8 @@ func subject(p phased.Payload) (phase string, hook phased.Text) {
 		return d.Phase, d.Hook
 	case phased.HookFinished:
 		return d.Phase, d.Hook
+	case phased.HookProgress:
+		return d.Phase, d.Hook
 	case phased.HookSkipped:
 		return d.Phase, d.Hook
 	case phased.HookWarning:

@@ -25,6 +25,14 @@ type Options struct {
 	Resolve func(ctx context.Context, word string) (string, error)
 	// Output yields what a hook wrote, piece by piece, as far as it is on record.
 	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
+	// Hook yields what is on record of one hook, its output among it; nil: pages have
+	// no output.
+	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
+	// History returns what other runs tell of the hooks of a run; nil where that is
+	// not known yet.
+	History func(ctx context.Context, run *phased.Run) History
+	// Flags are those that every command which a page suggests needs.
+	Flags string
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
@@ -71,6 +79,9 @@ func (s *Server) routes() []route {
 	return []route{
 		{"GET /{$}", s.runsPage},
 		{"GET /static/", s.static},
+		{"GET /runs/{run}", s.runPage},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}", s.hookPage},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/log", s.hookLog},
 	}
 }
 

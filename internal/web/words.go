@@ -21,6 +21,10 @@ func (s *Server) functions() template.FuncMap {
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
+		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
+			return hookLink{report.Hook(phase, hook), b.Link(phase, hook)}
+		},
+		"hookaddress": hookAddress,
 	}
 }
 
