@@ -308,3 +308,15 @@ func (w *tab) parseURL(address string) *url.URL {
 	}
 	return u
 }
+
+// goTo goes to an address that no server answers: a file.
+func (w *tab) goTo(address string) {
+	w.t.Helper()
+	w.do(address, chromedp.Navigate(address))
+}
+
+// press clicks on what a selector finds first and leads to no other page.
+func (w *tab) press(selector string) {
+	w.t.Helper()
+	w.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
+}

@@ -81,6 +81,8 @@ func TestDamage(t *testing.T) {
 		"size":               {edit(seal+"10000", seal+"10001"), "checksum"},
 		"digest":             {edit("sha256:", "sha256:0"), "checksum"},
 		"no base64":          {packedText("!!!!"), "damaged"},
+		"more behind":        {edit("\n"+seal, "\nAAAA\n"+seal), "damaged"},
+		"twice":              {edit("\n"+seal, "\n"+base64.StdEncoding.EncodeToString(zipped([]byte("more")))+"\n"+seal), "damaged"},
 		"no gzip":            {packed([]byte("hello")), "damaged"},
 		"gzip of other text": {packed(zipped([]byte("hello"))), "checksum"},
 	} {

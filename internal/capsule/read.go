@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNone says that a page holds no record.
-var ErrNone = errors.New("it holds no record of a run")
+var ErrNone = errors.New("it holds no record of a run: it is another page, or was cut off on its way")
 
 // DamageError tells why a record cannot be taken out of a page.
 type DamageError struct{ Reason string }
@@ -63,7 +63,8 @@ func Read(page io.Reader) ([]byte, error) {
 
 // unpack returns what a compressed text holds, up to MaxRecord bytes.
 func unpack(body io.Reader) ([]byte, error) {
-	packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, body))
+	bytesOf := bufio.NewReader(base64.NewDecoder(base64.StdEncoding, body))
+	packed, err := gzip.NewReader(bytesOf)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +76,9 @@ func unpack(body io.Reader) ([]byte, error) {
 	}
 	if n > MaxRecord {
 		return nil, fmt.Errorf("unpacked it is larger than %d MiB", MaxRecord>>20)
+	}
+	if _, err := bytesOf.ReadByte(); !errors.Is(err, io.EOF) {
+		return nil, errors.Join(errors.New("something stands behind it"), err)
 	}
 	return record.Bytes(), nil
 }

@@ -39,7 +39,7 @@ func newCapsule(w *World) *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = args[0]
+				o.ref = runArgument(args[0])
 			}
 			return runCapsule(cmd.Context(), w, &o)
 		},
