@@ -61,7 +61,9 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 	if err != nil {
 		return broken("cannot tell this host's name: %v", err)
 	}
-	pages, err := web.New(web.Options{Source: store, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, Version: w.Version, Host: host})
+	past := newHistories(ctx, store.Run)
+	defer past.close()
+	pages, err := web.New(web.Options{History: past.of, Source: store, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, Version: w.Version, Host: host})
 	if err != nil {
 		return broken("%v", err)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"html/template"
 	"iter"
 	"net/http"
@@ -67,7 +68,7 @@ type logView struct {
 	PrevHit, NextHit, Clear string
 	Both, Out, Err          string
 	Download                string
-	Size                    string
+	Goes                    bool // there may be more
 }
 
 // hookEvents yields what is on record of the hook.
@@ -120,12 +121,15 @@ func (s *Server) hookPage(w http.ResponseWriter, r *http.Request) error {
 		s.tellHook(&b, run)
 	}
 	b.neighbours(run)
-	s.tellPast(r.Context(), &b, run)
+	if err := s.tellPast(r.Context(), &b, run); err != nil {
+		return err
+	}
 	b.Options = s.options(&b)
-	if len(b.Row.Attempts) > 0 && s.Hook != nil {
-		if err := s.tellEvents(r, &b, run); err != nil {
-			b.Damage = err.Error()
-		}
+	if err := s.tellChanges(r.Context(), &b, run); err != nil {
+		b.Damage = err.Error()
+	}
+	if err := s.tellLog(r, &b, run); err != nil {
+		b.Damage = err.Error()
 	}
 	title := statusWord(b.Row.Status()) + ": " + report.Hook(phase, hook)
 	return s.show(w, http.StatusOK, "hook.html", page{Title: title, Here: "runs", Body: b})
@@ -188,11 +192,18 @@ func (b *hookBody) neighbours(run *phased.Run) {
 }
 
 // tellPast fills in what earlier runs tell of the hook.
-func (s *Server) tellPast(ctx context.Context, b *hookBody, run *phased.Run) {
-	history := s.history(ctx, run)
+func (s *Server) tellPast(ctx context.Context, b *hookBody, run *phased.Run) error {
+	if s.History == nil {
+		return nil
+	}
+	all, err := s.Source.Runs(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the record: %w", err)
+	}
+	history := s.History(ctx, run, all)
 	if history == nil {
-		b.Reading = s.History != nil
-		return
+		b.Reading = true
+		return nil
 	}
 	past := history.Past(b.Phase, b.Hook)
 	usual, known := history.Usual(b.Phase, b.Hook)
@@ -200,13 +211,16 @@ func (s *Server) tellPast(ctx context.Context, b *hookBody, run *phased.Run) {
 	if known {
 		b.Usual = s.words().Usual(usual)
 	}
+	return nil
 }
 
-// tellEvents fills in the log, and what else only the events have.
-func (s *Server) tellEvents(r *http.Request, b *hookBody, run *phased.Run) error {
-	events := s.hookEvents(r.Context(), run.ID, b.Phase, b.Hook)
+// tellChanges fills in what the hook changed in the variable space.
+func (s *Server) tellChanges(ctx context.Context, b *hookBody, run *phased.Run) error {
+	if b.Last == nil || b.Last.Changes == 0 || s.Hook == nil {
+		return nil
+	}
 	words := s.words()
-	for e, err := range events() {
+	for e, err := range s.Hook(ctx, run.ID, b.Phase, b.Hook) {
 		if err != nil {
 			return err
 		}
@@ -218,17 +232,23 @@ func (s *Server) tellEvents(r *http.Request, b *hookBody, run *phased.Run) error
 			}
 		}
 	}
-	if run.Start.Output == "inherited" {
+	return nil
+}
+
+// tellLog fills in the log.
+func (s *Server) tellLog(r *http.Request, b *hookBody, run *phased.Run) error {
+	awaited := !run.Status.Final() && b.Row.Due
+	if run.Start.Output == "inherited" || len(b.Row.Attempts) == 0 && !awaited || s.Hook == nil {
 		return nil
 	}
 	q := logQueryOf(r.URL.Query())
-	part, err := readLog(events, words, q)
+	part, err := readLog(s.hookEvents(r.Context(), run.ID, b.Phase, b.Hook), s.words(), q)
 	if err != nil {
 		return err
 	}
 	b.Log = newLogView(part, b.Address)
-	if b.Last.Status == phased.StatusRunning {
-		live := url.Values{"after": {strconv.Itoa(part.Last)}}
+	if b.Log.Goes = !run.Status.Final() && (awaited || part.Reader.goesOn()); b.Log.Goes {
+		live := url.Values{"after": {strconv.FormatUint(part.Reader.seq, 10)}}
 		if q.Stream != "" {
 			live.Set("stream", q.Stream)
 		}

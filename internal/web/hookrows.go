@@ -34,40 +34,35 @@ const longPhase = 200
 
 // phases writes the section of every phase.
 func (w *rowWriter) phases() template.HTML {
+	w.open("div", "id", "run-phases")
+	for i := range w.v.Run.Phases {
+		w.phase(i)
+	}
+	w.close("div")
+	w.notEntered()
+	return w.html()
+}
+
+// notEntered names the phases that are planned and were not entered.
+func (w *rowWriter) notEntered() {
 	entered := map[string]bool{}
 	for i := range w.v.Run.Phases {
 		entered[w.v.Run.Phases[i].Phase] = true
 	}
-	told := len(entered) == 0
-	for i := range w.v.Run.Phases {
-		p := &w.v.Run.Phases[i]
-		if !told && (p.Failure || p.When == phased.WhenAlways) {
-			w.notEntered(entered)
-			told = true
-		}
-		w.phase(i)
-	}
-	if !told || len(entered) == 0 {
-		w.notEntered(entered)
-	}
-	return w.html()
-}
-
-func (w *rowWriter) notEntered(entered map[string]bool) {
 	var names []string
 	for _, name := range w.v.Run.Start.Phases {
 		if !entered[name] {
 			names = append(names, report.Safe(name, false))
 		}
 	}
-	if len(names) == 0 {
-		return
-	}
 	what := "Not entered: "
 	if !w.v.Run.Status.Final() {
 		what = "Not entered yet: "
 	}
-	w.element("p", what+strings.Join(names, ", "), "class", "quiet")
+	if len(names) == 0 {
+		what = ""
+	}
+	w.element("p", what+strings.Join(names, ", "), "class", "quiet", "id", "not-entered")
 }
 
 // phase writes a phase: its heading and its table.
@@ -76,26 +71,43 @@ func (w *rowWriter) phase(i int) {
 	w.open("section", "id", id, "class", "hooks", "aria-labelledby", id+"-head")
 	w.head(i)
 	rows := w.v.Rows[i]
-	if len(rows) > 0 {
-		problems := 0
-		for _, row := range rows {
-			if w.remarkable(row) {
-				problems++
-			}
-		}
-		if fold := len(rows) > longPhase; fold {
-			if problems > 0 && problems <= longPhase {
-				w.table(i, "Hooks of phase "+w.phaseName(i)+" to look at", "look-", func(r hookRow) bool { return w.remarkable(r) })
-			}
-			w.open("details")
-			w.element("summary", fmt.Sprintf("All %d hooks of %s", len(rows), w.phaseName(i)))
-			w.table(i, "All hooks of phase "+w.phaseName(i), "", nil)
-			w.close("details")
-		} else {
-			w.table(i, "Hooks of phase "+w.phaseName(i), "", nil)
-		}
+	switch {
+	case len(rows) > longPhase:
+		w.toLookAt(i)
+		w.open("details")
+		w.element("summary", fmt.Sprintf("All %d hooks of %s", len(rows), w.phaseName(i)))
+		w.table(i, "All hooks of phase "+w.phaseName(i), "", nil)
+		w.close("details")
+	case len(rows) > 0:
+		w.table(i, "Hooks of phase "+w.phaseName(i), "", nil)
 	}
 	w.close("section")
+}
+
+// toLookAt writes those hooks of a long phase that a reader should look at, or says
+// that there are none, or too many.
+func (w *rowWriter) toLookAt(i int) {
+	n := 0
+	for _, row := range w.v.Rows[i] {
+		if w.remarkable(row) {
+			n++
+		}
+	}
+	w.open("div", "id", phaseID(i)+"-look")
+	left := longPhase
+	if n > 0 {
+		w.table(i, "Hooks of phase "+w.phaseName(i)+" to look at", "look-", func(r hookRow) bool {
+			if left > 0 && w.remarkable(r) {
+				left--
+				return true
+			}
+			return false
+		})
+	}
+	if n > longPhase {
+		w.element("p", fmt.Sprintf("and %d more to look at", n-longPhase), "class", "quiet")
+	}
+	w.close("div")
 }
 
 func (w *rowWriter) phaseName(i int) string { return report.Safe(w.v.Run.Phases[i].Phase, false) }

@@ -36,7 +36,8 @@ type logReader struct {
 	held  [2]heldLine
 	// progress is how far a hook is that has more output than is kept.
 	progress *phased.HookProgress
-	cut      int64 // bytes that were left out
+	cut      int64  // bytes that were left out
+	seq      uint64 // of the last event
 }
 
 // heldLine is the beginning of a line.
@@ -55,6 +56,7 @@ func streamOf(name string) (int, string) {
 
 // event takes the next event of the hook.
 func (l *logReader) event(e phased.Event) {
+	l.seq = e.Seq
 	switch d := e.Data.(type) {
 	case phased.HookStarted:
 		l.end()
@@ -140,6 +142,14 @@ func (l *logReader) pending() []logLine {
 		}
 	}
 	return all
+}
+
+// follow has a pen write what the line shows.
+func (l logLine) follow(p *pen) {
+	if strings.Contains(l.Text, "\x1b") {
+		shown, _ := overwritten(l.Text)
+		p.spans(shown)
+	}
 }
 
 // overwritten returns what a terminal would show of a line in the end, and the

@@ -2,7 +2,6 @@ package web
 
 import (
 	"iter"
-	"strings"
 
 	"phased/internal/phased"
 	"phased/internal/report"
@@ -186,11 +185,8 @@ func (c *collector) line(l logLine) {
 	case l.N == 0 || c.query.Stream != "" && l.Stream != c.query.Stream:
 	case l.N < c.from:
 		c.notes = nil
-		if strings.Contains(l.Text, "\x1b") { // its colours may go on
-			i, _ := streamOf(l.Stream)
-			shown, _ := overwritten(l.Text)
-			p.Pens[i].spans(shown)
-		}
+		i, _ := streamOf(l.Stream)
+		l.follow(&p.Pens[i]) // its colours may go on
 	case c.lines >= pageLines || c.lines > 0 && c.bytes+min(len(l.Text), lineShown) > pageBytes:
 		p.More = true
 	case !p.More:

@@ -190,21 +190,21 @@ func otherRun(r *http.Request, id string) string {
 // words are those of the reports, as they are now.
 func (s *Server) words() report.Page { return report.NewPage(report.Style{Now: s.Now(), Flags: s.Flags}) }
 
-// maker returns what makes the parts of a run's page.
-func (s *Server) maker(ctx context.Context, r *phased.Run) (m runMaker, known bool) {
+// maker returns what makes the parts of a run's page. All are the runs on record.
+func (s *Server) maker(ctx context.Context, r *phased.Run, all []phased.Summary) (m runMaker, known bool) {
 	m = runMaker{words: s.words(), now: s.Now(), link: func(phase string, hook phased.Text) string { return hookAddress(r.ID, phase, hook) }}
-	history := s.history(ctx, r)
+	history := s.history(ctx, r, all)
 	if history != nil {
 		m.usual = history.Usual
 	}
 	return m, history != nil
 }
 
-func (s *Server) history(ctx context.Context, r *phased.Run) History {
+func (s *Server) history(ctx context.Context, r *phased.Run, all []phased.Summary) History {
 	if s.History == nil {
 		return nil
 	}
-	return s.History(ctx, r)
+	return s.History(ctx, r, all)
 }
 
 // runPage is the page of one run.
@@ -213,15 +213,17 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || run == nil {
 		return err
 	}
-	m, known := s.maker(r.Context(), run)
+	all, err := s.Source.Runs(r.Context())
+	if err != nil {
+		return fmt.Errorf("cannot read the record: %w", err)
+	}
+	m, known := s.maker(r.Context(), run, all)
 	if m.tail, err = s.subjectTail(r.Context(), run); err != nil {
 		damage = err.Error()
 	}
 	b := m.body(run)
 	b.Damage, b.Reading = damage, !known && s.History != nil
-	if b.Links, err = s.links(r.Context(), run); err != nil {
-		return fmt.Errorf("cannot read the record: %w", err)
-	}
+	b.Links = links(run, all)
 	if !run.Status.Final() {
 		b.Live = runAddress(run.ID) + "/live?after=" + strconv.FormatUint(run.Seq, 10)
 	}
@@ -267,7 +269,7 @@ func (t *ring) with(r *logReader) []logLine {
 }
 
 // links returns the runs that belong to a run.
-func (s *Server) links(ctx context.Context, run *phased.Run) ([]runLink, error) {
+func links(run *phased.Run, runs []phased.Summary) []runLink {
 	var all []runLink
 	add := func(what, id string) {
 		if id != "" {
@@ -278,10 +280,6 @@ func (s *Server) links(ctx context.Context, run *phased.Run) ([]runLink, error) 
 	add("goes on with run", run.Start.Resumes)
 	if run.Start.From != run.Start.Resumes {
 		add("began with the variable space of run", run.Start.From)
-	}
-	runs, err := s.Source.Runs(ctx)
-	if err != nil {
-		return nil, err
 	}
 	before, after := "", ""
 	for i := range runs {
@@ -304,5 +302,5 @@ func (s *Server) links(ctx context.Context, run *phased.Run) ([]runLink, error) 
 	}
 	add("the one before", before)
 	add("the one after", after)
-	return all, nil
+	return all
 }

@@ -28,15 +28,17 @@ type Options struct {
 	// Hook yields what is on record of one hook, its output among it; nil: pages have
 	// no output.
 	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
-	// History returns what other runs tell of the hooks of a run; nil where that is
-	// not known yet.
-	History func(ctx context.Context, run *phased.Run) History
+	// History returns what other runs tell of the hooks of a run, of all that are on
+	// record; nil where that is not known yet.
+	History func(ctx context.Context, run *phased.Run, all []phased.Summary) History
 	// Flags are those that every command which a page suggests needs.
 	Flags string
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
 	Host string
+	// Streams is how many pages are kept up to date at once; 0: 64.
+	Streams int
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Log hears of requests that could not be answered; nil: nobody does.
@@ -46,7 +48,8 @@ type Options struct {
 // Server answers requests for the pages.
 type Server struct {
 	Options
-	pages map[string]*template.Template
+	pages   map[string]*template.Template
+	streams *streams
 }
 
 // New returns a Server, or an error where a page does not parse.
@@ -57,7 +60,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o}
+	s := &Server{Options: o, streams: newStreams(o.Streams)}
 	var err error
 	if s.pages, err = parsePages(s.functions()); err != nil {
 		return nil, fmt.Errorf("cannot read the pages: %w", err)
@@ -80,7 +83,9 @@ func (s *Server) routes() []route {
 		{"GET /{$}", s.runsPage},
 		{"GET /static/", s.static},
 		{"GET /runs/{run}", s.runPage},
+		{"GET /runs/{run}/live", s.runLive},
 		{"GET /runs/{run}/phases/{phase}/hooks/{hook}", s.hookPage},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/live", s.hookLive},
 		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/log", s.hookLog},
 	}
 }

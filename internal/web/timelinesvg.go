@@ -121,8 +121,11 @@ func (d *drawing) bar(b *band, one bar) {
 	class, _ := one.kind.names()
 	top := b.y + headHigh + float64(one.lane)*b.laneHigh
 	gap := min(3, b.laneHigh/5)
-	y, high := top+gap, b.laneHigh-2*gap
 	from, to := d.at(one.from), d.at(one.to)
+	if one.kind >= barTry && !b.own { // in a row of many the greater ones are seen
+		gap = 0
+	}
+	y, high := top+gap, b.laneHigh-2*gap
 	text := d.v.about(b, one)
 	address := ""
 	if d.link != nil {
@@ -147,7 +150,7 @@ func (d *drawing) bar(b *band, one bar) {
 			d.open("rect", "class", "critical", "x", percent(from), "y", number(y+high), "width", percent(to-from), "height", number(min(3, max(1, gap))))
 			d.close("rect")
 		}
-		if mark := barMark(one.kind); mark != "" && b.laneHigh >= laneHigh && !b.own {
+		if mark := barMark(one.kind); mark != "" && b.laneHigh >= laneHigh && !b.own && to-from > 1.2 {
 			d.element("text", mark, "class", "mark "+class, "x", percent(min(from, 98)), "y", number(y+high-1))
 		}
 	}
