@@ -19,6 +19,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/report"
+	"phased/internal/usage"
 	"phased/internal/web"
 )
 
@@ -35,8 +36,21 @@ func newCapsule(w *World) *cobra.Command {
 	o := capsuleOptions{ref: "last"}
 	cmd := &cobra.Command{
 		Use:   "capsule [RUN] -o FILE",
-		Short: "put a run into one HTML file, for a ticket",
-		Args:  cobra.MaximumNArgs(1),
+		Short: usage.Short("capsule"),
+		Long: `Writes everything that is on record of a run into one HTML file, for a ticket or a
+mail: what failed, the timeline, every hook with its output, the plan. It needs no
+server and loads nothing; phased show --file reads the run back from it.
+
+RUN is last (where none is named), -1 (the same), -2 and so on, a run id or the
+beginning of one.`,
+		Example: `phased capsule -o run.html
+phased capsule -2 -o - --output-limit 1MiB`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return invalid("%w", usage.Extra(cmd, args[1]))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.ref = runArgument(args[0])

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"phased/internal/journal"
+	"phased/internal/usage"
 	"phased/internal/web"
 )
 
@@ -24,8 +25,8 @@ func newServe(w *World) *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "show the runs of this host in a browser",
-		Args:  cobra.NoArgs,
+		Short: usage.Short("serve"),
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, args []string) error { return runServe(cmd.Context(), w, &o) },
 	}
 	f := cmd.Flags()

@@ -167,7 +167,7 @@ func (c Capsule) body() (capsuleBody, error) {
 	m := c.maker()
 	b := capsuleBody{Made: c.Made, LeftOut: c.LeftOut, Limit: c.Limit, Version: c.Version, Host: report.Safe(c.Run.Start.Host, false), Ended: c.Run.Status.Final(), Space: logs.space}
 	if phase, hook, ok := report.Subject(c.Run); ok {
-		if l := logs.hooks[hookKey{phase, hook}]; l != nil {
+		if l := logs.hooks[capsuleKey{phase, hook}]; l != nil {
 			m.tail = l.lines[max(0, len(l.lines)-storyTail):]
 		}
 	}
@@ -193,7 +193,7 @@ func (c Capsule) phase(s *Server, i int, logs *capsuleLogs) capsulePhase {
 		h := capsuleHook{ID: capsuleID(i, row.Name), hookBody: hookBody{Phase: p.Phase, Hook: row.Name, Row: row, Last: row.Last(), Entry: entries[row.Name]}}
 		s.tellHook(&h.hookBody, &c.Run)
 		h.Options = s.options(&h.hookBody)
-		if l := logs.hooks[hookKey{p.Phase, row.Name}]; l != nil {
+		if l := logs.hooks[capsuleKey{p.Phase, row.Name}]; l != nil {
 			h.Text, h.Changes = logHTML(l.lines), l.changes
 		}
 		if h.Last != nil {
@@ -205,8 +205,8 @@ func (c Capsule) phase(s *Server, i int, logs *capsuleLogs) capsulePhase {
 	return one
 }
 
-// hookKey names a hook of a run.
-type hookKey struct {
+// capsuleKey names a hook of a run.
+type capsuleKey struct {
 	phase string
 	hook  phased.Text
 }
@@ -221,16 +221,16 @@ type capsuleLog struct {
 // capsuleLogs takes the events of a run apart by hook.
 type capsuleLogs struct {
 	captured bool
-	hooks    map[hookKey]*capsuleLog
+	hooks    map[capsuleKey]*capsuleLog
 	space    []changeRow
 }
 
 func newCapsuleLogs(captured bool) *capsuleLogs {
-	return &capsuleLogs{captured: captured, hooks: map[hookKey]*capsuleLog{}}
+	return &capsuleLogs{captured: captured, hooks: map[capsuleKey]*capsuleLog{}}
 }
 
 func (l *capsuleLogs) of(phase string, hook phased.Text) *capsuleLog {
-	key := hookKey{phase, hook}
+	key := capsuleKey{phase, hook}
 	one := l.hooks[key]
 	if one == nil {
 		one = &capsuleLog{}

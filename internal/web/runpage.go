@@ -188,7 +188,9 @@ func otherRun(r *http.Request, id string) string {
 }
 
 // words are those of the reports, as they are now.
-func (s *Server) words() report.Page { return report.NewPage(report.Style{Now: s.Now(), Flags: s.Flags}) }
+func (s *Server) words() report.Page {
+	return report.NewPage(report.Style{Now: s.Now(), Flags: s.Flags})
+}
 
 // maker returns what makes the parts of a run's page. All are the runs on record.
 func (s *Server) maker(ctx context.Context, r *phased.Run, all []phased.Summary) (m runMaker, known bool) {
