@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/state"
 	"phased/internal/usage"
 	"phased/internal/web"
 )
@@ -64,7 +66,11 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 	}
 	past := newHistories(ctx, store.Run)
 	defer past.close()
-	pages, err := web.New(web.Options{History: past.of, Source: store, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, Version: w.Version, Host: host})
+	plans := state.NewPlans(store.Dir())
+	pages, err := web.New(web.Options{
+		Source: store, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, History: past.of, Version: w.Version, Host: host,
+		Published: func(context.Context) ([]phased.PublishedPlan, error) { return plans.All() },
+	})
 	if err != nil {
 		return broken("%v", err)
 	}
