@@ -47,8 +47,8 @@ func rooms() map[string]room {
 		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
 		"capsule": {
-			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
-			why:  "it puts bytes into a page and takes them out: what they are, and where the page lies, is for others",
+			shut: []string{"os/exec"},
+			why:  "it puts bytes into a page and takes them out: what they say is for others, and it starts nothing",
 		},
 		"journal": {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
 		"locks":   {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -152,4 +155,56 @@ func TestCapsuleLimit(t *testing.T) {
 		t.Errorf("the log has %d bytes", len(logs))
 	}
 	s.phased(0, "show", "--file", "small.html")
+}
+
+// TestCapsuleOfRoot: root's capsule is made by the user phased, and lies where root
+// wants it, which that user could not write.
+func TestCapsuleOfRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives its rights up")
+	}
+	s := newSite(t)
+	s.phased(0, s.lifecycle()...)
+	for dir := s.dir; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		s.must(os.Chmod(dir, 0o755))
+	}
+	s.must(os.Chmod(filepath.Dir(s.bin), 0o755))
+	const group = 54321
+	s.must(filepath.WalkDir(s.state(), func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 0, group))
+	}))
+	s.must(os.Mkdir(filepath.Join(s.dir, "mine"), 0o700))
+	s.must(os.WriteFile(filepath.Join(s.dir, "passwd"), []byte("root:x:0:0::/root:/bin/sh\nphased:x:54321:54321::/nonexistent:/bin/false\n"), 0o644))
+	run := func(want int, args ...string) string {
+		t.Helper()
+		cmd := s.command(t.Context(), "phased", append([]string{"capsule"}, args...)...)
+		script := `mount --bind "$1" /etc/passwd && shift && exec "$@"`
+		cmd.Args = append([]string{"unshare", "-m", "sh", "-c", script, "sh", filepath.Join(s.dir, "passwd")}, append([]string{cmd.Path}, cmd.Args[1:]...)...)
+		cmd.Path = "/usr/bin/unshare"
+		text, err := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("capsule %q: %d, not %d: %v\n%s", args, got, want, err, tail(text))
+		}
+		return string(text)
+	}
+	file := filepath.Join(s.dir, "mine", "run.html")
+	run(0, "-o", file)
+	run(2, "-o", file)
+	run(0, "-o", file, "--force", "last")
+	run(2, "-o", file, "--force", "0ZZZ")
+	run(2, "-o", filepath.Join(s.dir, "nowhere", "x.html"))
+	if text := run(0, "-o", "-"); !strings.HasPrefix(text, "<!doctype html>") {
+		t.Errorf("stdout has %.100q", text)
+	}
+	info, err := os.Stat(file)
+	s.must(err)
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 || info.Mode() != 0o600 {
+		t.Errorf("the file is %v", info.Mode())
+	}
+	s.phased(0, "show", "--file", file)
+	names, err := os.ReadDir(filepath.Dir(file))
+	s.must(err)
+	if len(names) != 1 {
+		t.Errorf("left behind: %v", names)
+	}
 }

@@ -3,6 +3,6 @@
 // between two marks, compressed, in base64, with the size and the SHA-256 of what
 // is in it. A browser shows nothing of it and runs nothing of it.
 //
-// It must not know what the page around the record looks like, and must not open any
-// file. What it reads may come from anybody.
+// It must not know what the page around the record looks like, and opens no file but
+// the one that a page is written to. What it reads may come from anybody.
 package capsule

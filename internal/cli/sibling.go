@@ -82,6 +82,9 @@ func runSibling(w *World, words []string) error {
 				"or start it yourself as another user who may read %s:\n    %s %s",
 				siblingName, siblingUser, dir, path, strings.Join(words, " "))
 		}
+		if toFile(words) {
+			return runCapsuleAsRoot(w, path, words, withVariable(siblingEnviron(environ, u), "PHASED_STATE_DIR", dir), u)
+		}
 		if err := dropTo(u); err != nil {
 			return broken("cannot become user %s: %v", siblingUser, err)
 		}

@@ -1,15 +1,11 @@
 package fleetcli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,8 +97,10 @@ func runCapsule(ctx context.Context, w *World, o *capsuleOptions) error {
 	if o.output == "-" {
 		return page.Write(w.Stdout)
 	}
-	if err := writeWhole(o.output, o.force, page.Write); err != nil {
-		return err
+	if err := capsule.WriteFile(o.output, o.force, page.Write); errors.Is(err, capsule.ErrPlace) {
+		return invalid("%v", err)
+	} else if err != nil {
+		return broken("%v", err)
 	}
 	w.talk("run %s is in %s", report.ShortID(id), o.output)
 	return nil
@@ -215,43 +213,6 @@ func (t *taken) write(ctx context.Context, to io.Writer) error {
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// writeWhole makes a file that is there whole or not at all, for its owner only.
-func writeWhole(path string, force bool, write func(io.Writer) error) error {
-	exists := func() error { return invalid("%s exists already: name another file, or say --force", path) }
-	switch info, err := os.Lstat(path); {
-	case err == nil && !info.Mode().IsRegular():
-		return invalid("%s is no regular file: name another one", path)
-	case err == nil && !force:
-		return exists()
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return invalid("cannot write %s: %v", path, err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".phased-capsule-*") // 0600
-	if err != nil {
-		return invalid("cannot write %s: %v", path, err)
-	}
-	defer os.Remove(f.Name())
-	out := bufio.NewWriterSize(f, 1<<20)
-	err = write(out)
-	if err := errors.Join(err, out.Flush(), f.Sync(), f.Close()); err != nil {
-		return broken("cannot write %s: %v", path, err)
-	}
-	if !force { // it may have come meanwhile: who makes the name has it
-		mine, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			return exists()
-		}
-		if err != nil {
-			return invalid("cannot write %s: %v", path, err)
-		}
-		mine.Close()
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return broken("cannot write %s: %v", path, err)
 	}
 	return nil
 }
