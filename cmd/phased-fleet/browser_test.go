@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -320,3 +321,10 @@ func (w *tab) press(selector string) {
 	w.t.Helper()
 	w.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
+
+// fullTree asks for what a page says to who hears it.
+func fullTree() cdp.Command[accessibility.GetFullAXTreeParams, accessibility.GetFullAXTreeResult] {
+	return accessibility.GetFullAXTree
+}
+
+func noParams() accessibility.GetFullAXTreeParams { return accessibility.GetFullAXTreeParams{} }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,6 +49,7 @@ func patterns(t *testing.T) []string {
 // link is a way from one page to another.
 type link struct {
 	path, from string // path with its query
+	leads      string // the same, where that sends the reader on
 	written    string // the href attribute; "" for a form
 }
 
@@ -59,6 +61,7 @@ type walk struct {
 	known   map[string]bool
 	kinds   map[string]int // how many pages were visited, by pattern and names of the query
 	visited map[string]int // by pattern
+	also    func(w *walk, where string)
 }
 
 // Of the pages of one kind, the first is looked at from all sides, some further ones are opened
@@ -82,8 +85,14 @@ func TestWalk(t *testing.T) {
 // have been asked for.
 func walkAll(t *testing.T, s *site) *walk {
 	t.Helper()
+	return walkWith(t, s, nil)
+}
+
+// walkWith is walkAll with a further look at each page.
+func walkWith(t *testing.T, s *site, also func(w *walk, where string)) *walk {
+	t.Helper()
 	table := patterns(t)
-	w := &walk{tab: newTab(t, s.origin), mux: http.NewServeMux(), known: map[string]bool{"/": true}, kinds: map[string]int{}, visited: map[string]int{}}
+	w := &walk{tab: newTab(t, s.origin), mux: http.NewServeMux(), known: map[string]bool{"/": true}, kinds: map[string]int{}, visited: map[string]int{}, also: also}
 	for _, p := range table {
 		w.mux.Handle(p, http.NotFoundHandler())
 	}
@@ -93,10 +102,10 @@ func walkAll(t *testing.T, s *site) *walk {
 		w.visit(l)
 	}
 	for _, address := range w.asked {
-		w.visited[w.pattern(w.parseURL(address).Path)]++
+		w.visited[w.pattern(w.parseURL(address))]++
 	}
 	for _, p := range table {
-		if w.visited[p] == 0 && elsewhere()[p] == "" {
+		if w.also == nil && w.visited[p] == 0 && elsewhere()[p] == "" {
 			t.Errorf("no link leads to %s", p)
 		}
 	}
@@ -106,13 +115,9 @@ func walkAll(t *testing.T, s *site) *walk {
 	return w
 }
 
-// pattern is the entry of the table that a path belongs to.
-func (w *walk) pattern(path string) string {
-	r, err := http.NewRequest(http.MethodGet, path, http.NoBody)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_, p := w.mux.Handler(r)
+// pattern is the entry of the table that an address belongs to.
+func (w *walk) pattern(u *url.URL) string {
+	_, p := w.mux.Handler(&http.Request{Method: http.MethodGet, Host: u.Host, URL: u})
 	return p
 }
 
@@ -120,7 +125,7 @@ func (w *walk) pattern(path string) string {
 func (w *walk) kind(path string) string {
 	u := w.parseURL(path)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(u.Query())), func(n string) bool { return u.Query().Get(n) == "" })
-	return strings.TrimSpace(w.pattern(u.Path) + " " + strings.Join(names, " "))
+	return strings.TrimSpace(w.pattern(u) + " " + strings.Join(names, " "))
 }
 
 // visit looks at one page, and queues what it leads to.
@@ -131,7 +136,7 @@ func (w *walk) visit(l link) {
 	if n > fetched {
 		return
 	}
-	if !w.fetch(l) || n > opened {
+	if !w.fetch(&l) || n > opened {
 		return
 	}
 	w.as(look{width: 1280})
@@ -140,6 +145,9 @@ func (w *walk) visit(l link) {
 	w.shape(where)
 	w.harmless(where)
 	w.follow(l)
+	if w.also != nil {
+		w.also(w, where)
+	}
 	if n == 1 {
 		w.allSides(l.path, k)
 	} else {
@@ -155,7 +163,7 @@ func (w *walk) reach(l link, click bool) {
 		w.open(l.from)
 		selector := fmt.Sprintf("a[href=%q]:not(svg a)", l.written)
 		if !strings.ContainsAny(l.written, "\"\\") && eval[bool](w.tab, w.aside(), fmt.Sprintf(`document.querySelector(%q).checkVisibility({visibilityProperty: true})`, selector)) {
-			if got, _, _ := strings.Cut(w.click(selector), "#"); got != l.path {
+			if got, _, _ := strings.Cut(w.click(selector), "#"); got != l.leads {
 				w.t.Errorf("%s: the link %s leads to %s", l.from, l.written, got)
 			}
 			return
@@ -166,7 +174,7 @@ func (w *walk) reach(l link, click bool) {
 
 // fetch asks for an address without a browser and tells whether a page is there that a browser
 // should look at.
-func (w *walk) fetch(l link) bool {
+func (w *walk) fetch(l *link) bool {
 	r, err := http.Get(w.origin + l.path)
 	if err != nil {
 		w.t.Errorf("%s (from %s): %v", l.path, l.from, err)
@@ -178,12 +186,16 @@ func (w *walk) fetch(l link) bool {
 		w.t.Errorf("%s (from %s): %s %v\n%s", l.path, l.from, r.Status, err, tail(text))
 		return false
 	}
-	w.visited[w.pattern(r.Request.URL.Path)]++
+	w.visited[w.pattern(r.Request.URL)]++
+	if w.also != nil {
+		noSecret(w.t, l.path, text)
+	}
 	for name, want := range map[string]string{"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
 		if got := r.Header.Get(name); !strings.Contains(got, want) || strings.Contains(got, "unsafe-") {
 			w.t.Errorf("%s: %s is %q", l.path, name, got)
 		}
 	}
+	l.leads = strings.TrimPrefix(r.Request.URL.String(), w.origin)
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
 		return false
 	}
@@ -211,7 +223,7 @@ func (w *walk) follow(l link) {
 		}
 		if !w.known[path] {
 			w.known[path] = true
-			w.queue = append(w.queue, link{path, l.path, f.Written})
+			w.queue = append(w.queue, link{path: path, from: l.path, written: f.Written})
 		}
 	}
 }
@@ -237,6 +249,7 @@ func (w *walk) allSides(path, kind string) {
 		}
 	}
 	w.as(look{width: 1280})
+	w.open(path) // anew: a click may have led to a part of it, where the keyboard goes on
 	w.keyboard(path)
 	w.as(look{width: 640, height: 400, scale: 2})
 	w.fits(path + " at 200 %")
@@ -245,7 +258,7 @@ func (w *walk) allSides(path, kind string) {
 
 // withoutScript wants the same of a page where JavaScript is off.
 func (w *walk) withoutScript(path string) {
-	const text = `[...document.querySelectorAll("h1, h2, h3, th, a[href]")].filter(e => e.checkVisibility()).map(e => e.textContent.trim()).join("\n")`
+	const text = `[...document.querySelectorAll("h1, h2, h3, th[scope=col], nav a[href], button, summary")].filter(e => e.checkVisibility()).map(e => e.textContent.trim()).join("\n")`
 	w.as(look{width: 1280})
 	w.open(path)
 	with := eval[string](w.tab, w.aside(), text)
