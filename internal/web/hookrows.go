@@ -18,8 +18,8 @@ type rowWriter struct {
 	markup
 	v     *view
 	words report.Page
-	usual func(phase string, hook phased.Text) (phased.Usual, bool)        // nil: nothing is known
-	link  func(phase string, hook phased.Text) string                      // nil: rows are no links
+	usual func(phase string, hook phased.Text) (phased.Usual, bool) // nil: nothing is known
+	link  func(phase string, hook phased.Text) string               // nil: rows are no links
 }
 
 // rowID is the id of a hook's row, which a page that is live replaces.

@@ -22,7 +22,7 @@ func (s *Server) functions() template.FuncMap {
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
 		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
-			return hookLink{report.Hook(phase, hook), b.Link(phase, hook)}
+			return hookLink{hookText(phase, hook), b.Link(phase, hook)}
 		},
 		"hookaddress": hookAddress,
 	}
