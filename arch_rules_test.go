@@ -59,8 +59,9 @@ func rooms() map[string]room {
 		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
 		"web": {
 			may: []string{"report"}, opens: []string{"net", "net/http", "html/template", "log/slog"}, shut: []string{"os", "os/exec"},
-			why: "it shows what a Source has; where that is kept, and who may ask, is for others",
+			why: "it shows what a Source has; where that is kept, and by what one shows that one may ask, is for others",
 		},
+		"usage":  {shut: []string{"os", "os/exec"}, why: "it says what a command line is, for whichever program; what commands do is for others"},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
 		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},
 		"fleetcli": {
@@ -107,8 +108,8 @@ type library struct {
 // libraries lists every foreign module in use.
 func libraries() map[string]library {
 	return map[string]library{
-		"github.com/spf13/cobra":   {rooms: []string{"cli", "fleetcli"}, why: "only cli and fleetcli have commands and flags; the personalities start without it"},
-		"github.com/spf13/pflag":   {rooms: []string{"cli", "fleetcli"}, why: "only cli and fleetcli have commands and flags; the personalities start without it"},
+		"github.com/spf13/cobra":   {rooms: []string{"cli", "fleetcli", "usage"}, why: "only cli and fleetcli have commands and flags, and usage tells of them; the personalities start without it"},
+		"github.com/spf13/pflag":   {rooms: []string{"cli", "fleetcli", "usage"}, why: "only cli and fleetcli have commands and flags, and usage tells of them; the personalities start without it"},
 		"go.yaml.in/yaml/v4":       {rooms: []string{"config"}, why: "only config reads settings"},
 		"mvdan.cc/sh/v3":           {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2": {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},

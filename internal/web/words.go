@@ -21,6 +21,10 @@ func (s *Server) functions() template.FuncMap {
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
+		"about":   report.About,
+		"date":    func(t time.Time) string { return t.UTC().Format("2006-01-02") },
+		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"choice":  func(name, chosen string, offered []string) choice { return choice{name, chosen, offered} },
 		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
 			return hookLink{hookText(phase, hook), b.Link(phase, hook)}
 		},
@@ -34,4 +38,11 @@ func statusWord(s phased.Status) string {
 		return "unknown"
 	}
 	return string(s)
+}
+
+// choice is a field of a form with what it offers.
+type choice struct {
+	Name    string
+	Chosen  string
+	Offered []string
 }
