@@ -51,7 +51,7 @@ func (g going) stream(ctx context.Context, t *testing.T, address, last string) (
 		t.Fatal(err)
 	}
 	w, end := &reader{header: http.Header{}}, make(chan struct{})
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+address, http.NoBody)
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}

@@ -66,7 +66,7 @@ func hostileRun() *teller {
 func (r record) page(t testing.TB, address string) *node {
 	t.Helper()
 	w := httptest.NewRecorder()
-	r.serve(t).ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, http.NoBody))
+	r.serve(t).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
 	if w.Code != http.StatusOK {
 		t.Fatalf("%s: status %d: %s", address, w.Code, w.Body)
 	}
@@ -95,7 +95,7 @@ func TestHostileRunIsHarmless(t *testing.T) {
 		t.Error("what cannot be shown is not written out")
 	}
 	w := httptest.NewRecorder()
-	r.serve(t).ServeHTTP(w, httptest.NewRequest(http.MethodGet, strings.Replace(to, "#", "", 1)+"/log", http.NoBody))
+	r.serve(t).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+to+"/log", http.NoBody))
 	if h := w.Header(); h.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.HasPrefix(h.Get("Content-Disposition"), `attachment; filename="`) || h.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("the download is %v", h)
 	}
@@ -207,7 +207,7 @@ func TestAddresses(t *testing.T) {
 		"/runs/01ABCDEF/phases/p/hooks/none":  {404, ""},
 	} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, http.NoBody))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
 		if w.Code != want.code || w.Header().Get("Location") != want.to {
 			t.Errorf("%s: %d %s", address, w.Code, w.Header().Get("Location"))
 		}
@@ -257,7 +257,7 @@ func BenchmarkRunPage(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				w := httptest.NewRecorder()
-				h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/runs/01BIG", http.NoBody))
+				h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/runs/01BIG", http.NoBody))
 				b.SetBytes(int64(w.Body.Len()))
 			}
 		})
@@ -277,7 +277,7 @@ func BenchmarkHookPage(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/runs/01LOG/phases/p/hooks/10-a"+query, http.NoBody))
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/runs/01LOG/phases/p/hooks/10-a"+query, http.NoBody))
 			}
 		})
 	}
