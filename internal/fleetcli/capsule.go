@@ -72,7 +72,7 @@ func runCapsule(ctx context.Context, w *World, o *capsuleOptions) error {
 	if err != nil {
 		return invalid("capsule: --output-limit: %v", err)
 	}
-	store, err := o.record(w)
+	store, _, err := o.record(ctx, w)
 	if err != nil {
 		return err
 	}

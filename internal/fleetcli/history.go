@@ -116,7 +116,10 @@ func (h *histories) times(id string) []stats.Time {
 	if known {
 		return times
 	}
-	run, _ := h.read(h.ctx, id) //nolint:errcheck // its own page tells what is wrong with it
+	run, err := h.read(h.ctx, id)
+	if err != nil && run.Seq == 0 {
+		return nil // pruned, or not to be read now
+	}
 	times = stats.Times(&run)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -86,7 +86,7 @@ func nameOf(base phased.Text) string {
 
 // fits reports whether the run is shown, on whichever page.
 func (f filter) fits(r phased.Summary) bool {
-	return (f.Status == "" || listed(r.Status) == f.Status) &&
+	return (f.Status == "" || onList(r.Status) == f.Status) &&
 		(f.Lifecycle == "" || report.Safe(r.Lifecycle, false) == f.Lifecycle) &&
 		(f.Personality == "" || report.Safe(r.Personality, false) == f.Personality) &&
 		(f.Base == "" || nameOf(r.Base) == f.Base) &&

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// mostBody is how much a request may bring along: a login, and nothing else does.
-const mostBody = 8 << 10
-
 // guard sets the headers that every answer has, also those that refuse, and
 // refuses who asks for another server.
 func (s *Server) guard(next http.Handler) http.Handler {
@@ -28,7 +25,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		if s.Secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -131,7 +131,7 @@ func (s *Server) hookPage(w http.ResponseWriter, r *http.Request) error {
 	if err := s.tellLog(r, &b, run); err != nil {
 		b.Damage = err.Error()
 	}
-	title := statusWord(b.Row.Status()) + ": " + report.Hook(phase, hook)
+	title := statusWord(b.Row.Status()) + ": " + hookText(phase, hook)
 	return s.show(w, http.StatusOK, "hook.html", page{Title: title, Here: "runs", Body: b})
 }
 
@@ -178,7 +178,7 @@ func (b *hookBody) neighbours(run *phased.Run) {
 	for i := range run.Phases {
 		for _, row := range rowsOf(&run.Phases[i]) {
 			name := run.Phases[i].Phase
-			one := &hookLink{report.Hook(name, row.Name), hookAddress(run.ID, name, row.Name)}
+			one := &hookLink{hookText(name, row.Name), hookAddress(run.ID, name, row.Name)}
 			if found {
 				b.Next = one
 				return

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net/http"
@@ -263,6 +264,38 @@ func TestLiveDataIsOneEvent(t *testing.T) {
 	} {
 		if got := data(text); got != want {
 			t.Errorf("%q: %q, not %q", text, got, want)
+		}
+	}
+}
+
+// TestLiveOutlivesTheTimeToRead: a request must be read in time; a stream goes on.
+func TestLiveOutlivesTheTimeToRead(t *testing.T) {
+	var now scene
+	now.status(phased.StatusRunning)
+	s := serverOf(t, Options{})
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.live(w, r, "error.html", now.look); err != nil {
+			t.Error(err)
+		}
+	}))
+	web.Config.ReadTimeout = 100 * time.Millisecond
+	web.Config.WriteTimeout = 100 * time.Millisecond
+	web.Start()
+	defer web.Close()
+	defer s.EndStreams()
+	r, err := http.Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	time.Sleep(3 * web.Config.ReadTimeout) // a wrong program ends the stream in this time
+	now.status(phased.StatusFailed)
+	for lines := bufio.NewScanner(r.Body); ; {
+		if !lines.Scan() {
+			t.Fatalf("the stream has ended: %v", lines.Err())
+		}
+		if strings.Contains(lines.Text(), "failed") {
+			return
 		}
 	}
 }

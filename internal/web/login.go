@@ -20,6 +20,8 @@ const (
 	sessionLasts = 12 * time.Hour
 	// mostSessions is how many logins count at once; the oldest goes first.
 	mostSessions = 1000
+	// mostForm is how long the form of a login may be, in bytes.
+	mostForm = 8 << 10
 	// mostFailures of one address within failuresLast close the login for it.
 	mostFailures = 10
 	failuresLast = 10 * time.Minute
@@ -203,6 +205,7 @@ func (s *Server) showLogin(w http.ResponseWriter, code int, b loginBody) error {
 
 // loginTry compares what was typed, and opens a session.
 func (s *Server) loginTry(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	if err := r.ParseForm(); err != nil {
 		return badRequest("The form cannot be read: %v", err)
 	}

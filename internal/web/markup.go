@@ -116,5 +116,8 @@ func shorten(text string, n int) string {
 	return text
 }
 
+// hookText is how a hook is called: PHASE/HOOK.
+func hookText(phase string, hook phased.Text) string { return report.Page{}.HookName(phase, hook) }
+
 // hookName is how a hook is called where its phase is known.
 func hookName(name phased.Text) string { return report.Name(name) }

@@ -21,16 +21,15 @@ func (s *Server) functions() template.FuncMap {
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
+		"about":   report.About,
+		"date":    func(t time.Time) string { return t.UTC().Format("2006-01-02") },
+		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"choice":  func(name, chosen string, offered []string) choice { return choice{name, chosen, offered} },
 		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
-			return hookLink{report.Hook(phase, hook), b.Link(phase, hook)}
+			return hookLink{hookText(phase, hook), b.Link(phase, hook)}
 		},
 		"hookaddress": hookAddress,
-		"about":       report.About,
-		"date":        func(t time.Time) string { return t.UTC().Format("2006-01-02") },
-		"clock":       func(t time.Time) string { return t.UTC().Format("15:04:05") },
-		"choice":      func(name, chosen string, offered []string) choice { return choice{name, chosen, offered} },
-
-		"untrusted": report.PlanUntrusted,
+		"untrusted":   report.PlanUntrusted,
 	}
 }
 
