@@ -262,11 +262,11 @@ func TestCompareOutput(t *testing.T) {
 		t.Error(diff)
 	}
 	text := pageTree(t, h, hook+"20-b&digits=hidden").text()
-	if !strings.Contains(text, "The same but for digits: 1 lines.") {
+	if !strings.Contains(text, "The same but for digits: 1 line.") {
 		t.Errorf("20-b: %s", text)
 	}
 	text = pageTree(t, h, hook+"10-a").text()
-	for _, want := range []string{"What it changed", "MORE environment not set by untouched yes by set", "4 lines in A, 4 in B."} {
+	for _, want := range []string{"What it changed", "MORE environment not set untouched yes set", "4 lines in A, 4 lines in B."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q in %s", want, text)
 		}

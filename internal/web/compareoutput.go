@@ -26,8 +26,8 @@ type outputDiff struct {
 	Same  bool
 	Empty bool // neither has any
 	Hunks []diffHunk
-	Notes []string // what was left out
-	Lines [2]int
+	Notes []string  // what was left out
+	Lines [2]string // how many there are
 }
 
 // diffHunk is a row of lines around a difference.
@@ -53,7 +53,7 @@ func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDi
 		if err != nil {
 			return d, fmt.Errorf("cannot read the output of run %s: %w", r.ID, err)
 		}
-		texts[i], d.Lines[i] = c, len(c.lines)
+		texts[i], d.Lines[i] = c, report.Count(len(c.lines), "line")
 		side := [2]string{"of the first run", "of the second run"}[i]
 		if c.more {
 			size := len(c.lines)

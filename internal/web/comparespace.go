@@ -76,9 +76,9 @@ func (s *Server) space(ctx context.Context, r phased.Run) (spaceOf, error) {
 }
 
 func (sp *spaceOf) add(d phased.SpaceChanged) {
-	by := "the start"
+	by := "since the start"
 	if d.Phase != "" {
-		by = report.Hook(d.Phase, d.Hook)
+		by = "by " + report.Safe(report.Hook(d.Phase, d.Hook), false)
 	}
 	if d.Hook != "" {
 		k := hookKey{d.Phase, d.Hook}
