@@ -61,8 +61,8 @@ func TestUserinfoIsHidden(t *testing.T) {
 		"https://tok3n@example.org":                     "https://[secret]@example.org",
 		"a https://u:p@h/1 and git+ssh://u:p@x@h/2 end": "a https://[secret]@h/1 and git+ssh://[secret]@h/2 end",
 		"mail me@example.org, see https://h/a@b":        "mail me@example.org, see https://h/a@b",
-		"://@": "://@",
-		"":     "",
+		"://@":                                          "://@",
+		"":                                              "",
 	} {
 		p := phased.Plan{Session: &phased.Session{Plugins: []phased.Plugin{{Source: phased.Text(in)}}}}
 		got := phased.NewPublished(p, nil, func(s string) string { return s }).Plan.Session.Plugins[0].Source
@@ -99,7 +99,7 @@ func TestParsePublished(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{"v":2,"plan":"of another kind"}`: "newer phased, in format 2; this one reads up to 1",
-		`{}`:                              "no published plan",
+		`{}`:                               "no published plan",
 		`{"v":1,"t":"2026-01-01T00:00:00Z","plan":{}}`: "no published plan",
 		`[1]`: "cannot unmarshal",
 		``:    "unexpected end",

@@ -63,4 +63,6 @@ func PlanCounts(pl phased.Plan) (hooks, steps int) {
 }
 
 // RunTitle tells what a run or a plan is: "refresh of /etc/phased".
-func RunTitle(lifecycle string, base phased.Text) string { return Safe(runTitle(lifecycle, base), false) }
+func RunTitle(lifecycle string, base phased.Text) string {
+	return Safe(runTitle(lifecycle, base), false)
+}

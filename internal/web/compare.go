@@ -214,7 +214,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 		return body, err
 	}
 	body.Spaces, body.Partial = len(spaceA.end)+len(spaceB.end) > 0, spaceA.partial || spaceB.partial
-	body.Space, body.SpaceMore = cut(compareSpaces(spaceA, spaceB), maxSpace)
+	body.Space, body.SpaceMore = compareSpaces(spaceA, spaceB)
 	k := comparedHook{q.Get("phase"), phased.Text(q.Get("hook"))}
 	if k.hook == "" {
 		return body, nil
@@ -224,7 +224,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 		return body, notFound("Neither run has a hook %s.", report.Hook(k.phase, k.hook))
 	}
 	h := compareHook{Phase: k.phase, Name: k.hook, Time: rows[i], Hidden: body.Hidden}
-	h.Changes, h.More = cut(compareChanges(spaceA.byHook[k], spaceB.byHook[k]), maxSpace)
+	h.Changes, h.More = compareChanges(spaceA.byHook[k], spaceB.byHook[k])
 	v := url.Values{"a": {a.ID}, "b": {b.ID}, "phase": {k.phase}, "hook": {string(k.hook)}}
 	if !body.Hidden {
 		v.Set("digits", "hidden")

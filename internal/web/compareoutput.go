@@ -26,8 +26,8 @@ type outputDiff struct {
 	Same  bool
 	Empty bool // neither has any
 	Hunks []diffHunk
-	Notes []string // what was left out
-	Lines [2]int
+	Notes []string  // what was left out
+	Lines [2]string // how many there are
 }
 
 // diffHunk is a row of lines around a difference.
@@ -53,10 +53,14 @@ func (s *Server) outputs(ctx context.Context, a, b phased.Run, k comparedHook, h
 		if err != nil {
 			return d, fmt.Errorf("cannot read the output of run %s: %w", r.ID, err)
 		}
-		texts[i], d.Lines[i] = c, len(c.lines)
+		texts[i], d.Lines[i] = c, report.Count(len(c.lines), "line")
 		side := [2]string{"of the first run", "of the second run"}[i]
 		if c.more {
-			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(c.size)), report.Count(len(c.lines), "line")))
+			size := len(c.lines)
+			for _, l := range c.lines {
+				size += len(l)
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(size)), report.Count(len(c.lines), "line")))
 		}
 		h := r.Hook(k.phase, k.hook)
 		if h != nil && h.Dropped > 0 {

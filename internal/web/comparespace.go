@@ -76,9 +76,9 @@ func (s *Server) space(ctx context.Context, r phased.Run) (spaceOf, error) {
 }
 
 func (sp *spaceOf) add(d phased.SpaceChanged) {
-	by := "the start"
+	by := "since the start"
 	if d.Phase != "" {
-		by = report.Hook(d.Phase, d.Hook)
+		by = "by " + report.Safe(report.Hook(d.Phase, d.Hook), false)
 	}
 	if d.Hook != "" {
 		k := comparedHook{d.Phase, d.Hook}
@@ -94,8 +94,9 @@ func (sp *spaceOf) add(d phased.SpaceChanged) {
 	}
 }
 
-// compareSpaces tells how the variable spaces differ at the end of two runs.
-func compareSpaces(a, b spaceOf) []spaceRow {
+// compareSpaces tells how the variable spaces differ at the end of two runs: the
+// first of what differs, and how much more does.
+func compareSpaces(a, b spaceOf) (rows []spaceRow, more int) {
 	keys := map[spaceKey]bool{}
 	for k := range a.end {
 		keys[k] = true
@@ -103,17 +104,21 @@ func compareSpaces(a, b spaceOf) []spaceRow {
 	for k := range b.end {
 		keys[k] = true
 	}
-	var rows []spaceRow
 	for _, k := range sortedKeys(keys) {
-		if x, y := a.end[k], b.end[k]; !sameValue(x.value, y.value) {
+		switch x, y := a.end[k], b.end[k]; {
+		case sameValue(x.value, y.value):
+		case len(rows) == maxSpace:
+			more++
+		default:
 			rows = append(rows, spaceRowOf(k, x.value, y.value, x.by, y.by))
 		}
 	}
-	return rows
+	return rows, more
 }
 
-// compareChanges tells how the changes that a hook made differ.
-func compareChanges(a, b []phased.Change) []spaceRow {
+// compareChanges tells how the changes that a hook made differ: the first of them,
+// and how many more there are.
+func compareChanges(a, b []phased.Change) (rows []spaceRow, more int) {
 	x, y, keys := map[spaceKey]phased.Change{}, map[spaceKey]phased.Change{}, map[spaceKey]bool{}
 	for _, c := range a {
 		k := spaceKey{c.Kind, c.Name, c.Local}
@@ -123,13 +128,16 @@ func compareChanges(a, b []phased.Change) []spaceRow {
 		k := spaceKey{c.Kind, c.Name, c.Local}
 		y[k], keys[k] = c, true
 	}
-	var rows []spaceRow
 	for _, k := range sortedKeys(keys) {
-		if c, d := x[k], y[k]; c.What != d.What || !sameValue(c.Is, d.Is) {
+		switch c, d := x[k], y[k]; {
+		case c.What == d.What && sameValue(c.Is, d.Is):
+		case len(rows) == maxSpace:
+			more++
+		default:
 			rows = append(rows, spaceRowOf(k, c.Is, d.Is, changeWord(c), changeWord(d)))
 		}
 	}
-	return rows
+	return rows, more
 }
 
 func changeWord(c phased.Change) string {

@@ -366,9 +366,17 @@ func optionFacts(o phased.HookOptions) [][2]string {
 	}
 	var facts [][2]string
 	for _, f := range [][2]string{
-		{"timeout", limit(o.Timeout)}, {"frequency", string(o.Frequency)}, {"leak", string(o.Leak)}, {"inputs", texts(o.Inputs)},
-		{"retries", countWord(o.Retries)}, {"backoff", limit(o.Backoff)}, {"locks", strings.Join(o.Locks, ", ")}, {"when", strings.Join(o.When, " or ")},
-		{"allow-exit", numbers(o.AllowExit)}, {"skip-exit", numbers(o.SkipExit)}, {"secrets", texts(o.Secrets)},
+		{"timeout", limit(o.Timeout)},
+		{"frequency", string(o.Frequency)},
+		{"leak", string(o.Leak)},
+		{"inputs", texts(o.Inputs)},
+		{"retries", countWord(o.Retries)},
+		{"backoff", limit(o.Backoff)},
+		{"locks", strings.Join(o.Locks, ", ")},
+		{"when", strings.Join(o.When, " or ")},
+		{"allow-exit", numbers(o.AllowExit)},
+		{"skip-exit", numbers(o.SkipExit)},
+		{"secrets", texts(o.Secrets)},
 	} {
 		if f[1] != "" {
 			facts = append(facts, [2]string{f[0], report.Safe(f[1], false)})
