@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 
 	"phased/internal/phased"
@@ -44,7 +43,7 @@ func (l *Logs) Output(o phased.HookOutput) {
 
 // Cut says where output was left out of the record.
 func (l *Logs) Cut(c phased.HookCut) {
-	text := fmt.Sprintf("[%s left out of the record here; it keeps %s of a hook]", Size(c.Dropped), Size(c.Limit))
+	text := Page{}.Cut(c)
 	if l.Raw {
 		l.out.flush()
 		l.err.line("phased: " + text)

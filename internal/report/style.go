@@ -134,6 +134,8 @@ type printer struct {
 	w    *bufio.Writer
 	err  error
 	text []byte // of the last printf
+	// collect, where it is set, gets what fact prints as well.
+	collect *[]Fact
 }
 
 func newPrinter(w io.Writer, s Style) *printer { return &printer{Style: s, w: bufio.NewWriter(w)} }

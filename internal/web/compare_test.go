@@ -193,7 +193,7 @@ func TestCompare(t *testing.T) {
 	page := pageTree(t, twoRuns().handler(t), "/compare?a=A&b=B")
 	var rows [][]string
 	for _, table := range page.all(func(n tree) bool { return is("table", "pairs")(n) || is("table", "times")(n) }) {
-		rows = append(rows, texts(table.all(is("tbody", ""))[0].all(is("tr", ""))))
+		rows = append(rows, pageTexts(table.all(is("tbody", ""))[0].all(is("tr", ""))))
 	}
 	if diff := cmp.Diff([][]string{
 		{
@@ -281,7 +281,7 @@ func TestCompareOutput(t *testing.T) {
 func TestCompareChooses(t *testing.T) {
 	h := twoRuns().handler(t)
 	sidesOf := func(address string) []string {
-		return texts(pageTree(t, h, address).all(func(n tree) bool { return n.Data == "h2" && is("section", "side")(tree{n.Parent}) }))
+		return pageTexts(pageTree(t, h, address).all(func(n tree) bool { return n.Data == "h2" && is("section", "side")(tree{n.Parent}) }))
 	}
 	for _, address := range []string{"/compare?b=B", "/compare?a=B", "/compare?a=A&b=B"} {
 		if diff := cmp.Diff([]string{"A A", "B B"}, sidesOf(address)); diff != "" {

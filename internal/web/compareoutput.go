@@ -45,7 +45,7 @@ type diffLine struct {
 }
 
 // outputs compares what a hook wrote in two runs.
-func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDigits bool) (outputDiff, error) {
+func (s *Server) outputs(ctx context.Context, a, b phased.Run, k comparedHook, hideDigits bool) (outputDiff, error) {
 	var d outputDiff
 	var texts [2]captured
 	for i, r := range []phased.Run{a, b} {
@@ -83,7 +83,7 @@ type captured struct {
 
 // captured reads what a hook wrote, as far as it is compared. Lines of the two
 // streams stand in the order in which they ended.
-func (s *Server) captured(ctx context.Context, run string, k hookKey) (captured, error) {
+func (s *Server) captured(ctx context.Context, run string, k comparedHook) (captured, error) {
 	var c captured
 	if s.Output == nil {
 		return c, nil

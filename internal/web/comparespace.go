@@ -24,7 +24,7 @@ type spaceRow struct {
 // spaceOf is what the events of a run tell of its variable space.
 type spaceOf struct {
 	end     map[spaceKey]spaceValue
-	byHook  map[hookKey][]phased.Change
+	byHook  map[comparedHook][]phased.Change
 	partial bool // there were more changes than are looked at
 }
 
@@ -48,7 +48,7 @@ const (
 
 // space reads what a run recorded of its variable space, as far as the run was.
 func (s *Server) space(ctx context.Context, r phased.Run) (spaceOf, error) {
-	sp := spaceOf{end: map[spaceKey]spaceValue{}, byHook: map[hookKey][]phased.Change{}}
+	sp := spaceOf{end: map[spaceKey]spaceValue{}, byHook: map[comparedHook][]phased.Change{}}
 	if r.Seq == 0 {
 		return sp, nil
 	}
@@ -81,7 +81,7 @@ func (sp *spaceOf) add(d phased.SpaceChanged) {
 		by = "by " + report.Safe(report.Hook(d.Phase, d.Hook), false)
 	}
 	if d.Hook != "" {
-		k := hookKey{d.Phase, d.Hook}
+		k := comparedHook{d.Phase, d.Hook}
 		sp.byHook[k] = append(sp.byHook[k], d.Changes...)
 	}
 	for _, c := range d.Changes {
@@ -159,7 +159,7 @@ func sortedKeys(keys map[spaceKey]bool) []spaceKey {
 		all = append(all, k)
 	}
 	slices.SortFunc(all, func(a, b spaceKey) int {
-		return cmp.Or(cmp.Compare(kindRank(a.kind), kindRank(b.kind)), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), local(a)-local(b))
+		return cmp.Or(cmp.Compare(kindRank(a.kind), kindRank(b.kind)), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), localRank(a)-localRank(b))
 	})
 	return all
 }
@@ -172,7 +172,7 @@ func kindRank(k phased.ChangeKind) int {
 	return 1
 }
 
-func local(k spaceKey) int {
+func localRank(k spaceKey) int {
 	if k.local {
 		return 1
 	}

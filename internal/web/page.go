@@ -20,6 +20,7 @@ type page struct {
 	Here    string // key of the entry of the navigation that it belongs to: runs, plans
 	Host    string
 	Version string
+	Login   bool // there is a session that can be ended
 	Body    any
 }
 
@@ -69,7 +70,7 @@ func parsePages(functions template.FuncMap) (map[string]*template.Template, erro
 
 // show writes a page, whole or not at all.
 func (s *Server) show(w http.ResponseWriter, code int, name string, p page) error {
-	p.Host, p.Version = s.Host, s.Version
+	p.Host, p.Version, p.Login = s.Host, s.Version, s.sessions != nil && p.Here != "login"
 	var b bytes.Buffer
 	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		return fmt.Errorf("cannot make page %s: %w", name, err)

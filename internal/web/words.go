@@ -21,8 +21,15 @@ func (s *Server) functions() template.FuncMap {
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
-
-		"untrusted": report.PlanUntrusted,
+		"about":   report.About,
+		"date":    func(t time.Time) string { return t.UTC().Format("2006-01-02") },
+		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"choice":  func(name, chosen string, offered []string) choice { return choice{name, chosen, offered} },
+		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
+			return hookLink{hookText(phase, hook), b.Link(phase, hook)}
+		},
+		"hookaddress": hookAddress,
+		"untrusted":   report.PlanUntrusted,
 	}
 }
 
@@ -32,4 +39,11 @@ func statusWord(s phased.Status) string {
 		return "unknown"
 	}
 	return report.Safe(string(s), false)
+}
+
+// choice is a field of a form with what it offers.
+type choice struct {
+	Name    string
+	Chosen  string
+	Offered []string
 }
