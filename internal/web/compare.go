@@ -68,19 +68,7 @@ func (b compareBody) HookAddress(phase string, hook phased.Text) string {
 
 // PageOf returns where the page of a hook in one of the runs is.
 func (b compareBody) PageOf(r phased.Summary, phase string, hook phased.Text) string {
-	return hookPageAddress(r.ID, phase, hook)
-}
-
-// hookPageAddress is where the page of a hook of a run is. Names are bytes of any
-// kind; one of dots alone would be taken for a directory.
-func hookPageAddress(id, phase string, hook phased.Text) string {
-	segment := func(name string) string {
-		if name == "." || name == ".." {
-			return strings.ReplaceAll(name, ".", "%2E")
-		}
-		return url.PathEscape(name)
-	}
-	return "/runs/" + url.PathEscape(id) + "/phases/" + segment(phase) + "/hooks/" + segment(string(hook))
+	return hookAddress(r.ID, phase, hook)
 }
 
 // chooseBody is the form that asks which runs to compare.
