@@ -14,10 +14,10 @@ import (
 // A record as a busy host has it: made by the journal, so that it is read as any
 // other.
 const (
-	manyRuns  = 2000
-	runHooks  = 50   // of each: 2 events a hook, 200,000 in all, and their output
-	bigHooks  = 1000 // of one more
-	someYears = 90 * 24 * time.Hour
+	manyRuns = 2000
+	runHooks = 50   // of each: 2 events a hook, 200,000 in all, and their output
+	bigHooks = 1000 // of one more
+	someDays = 90 * 24 * time.Hour
 )
 
 // diary writes one run.
@@ -46,7 +46,7 @@ func writeRecord(t testing.TB, dir string, runs, hooks, big int) string {
 	r := rand.New(rand.NewPCG(1, 2))
 	end := time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC)
 	for i := range runs + 1 {
-		d := &diary{began: end.Add(-someYears * time.Duration(runs-i) / time.Duration(runs))}
+		d := &diary{began: end.Add(-someDays / time.Duration(runs) * time.Duration(runs-i))}
 		d.id = journal.NewID(d.began)
 		n := hooks
 		if i == runs {
