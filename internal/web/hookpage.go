@@ -38,6 +38,7 @@ type hookBody struct {
 	Log      *logView
 	Facts    []report.Fact
 	Options  []report.Fact
+	Explain  string // command that tells where they came from; "": there is none
 	Inputs   []phased.Input
 	Left     []phased.LeftBehind
 	LeftMore int
@@ -125,6 +126,7 @@ func (s *Server) hookPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.Options = s.options(&b)
+	b.Explain = s.explain(&b, run)
 	if err := s.tellChanges(r.Context(), &b, run); err != nil {
 		b.Damage = err.Error()
 	}
@@ -161,6 +163,9 @@ func (s *Server) tellHook(b *hookBody, run *phased.Run) {
 	}
 	b.Where = words.Where(*h)
 	b.Warn, b.Quiet = words.HookNotes(*run, *h)
+	if len(b.Attempts) > 0 { // which say the same
+		b.Quiet = slices.DeleteFunc(b.Quiet, func(l string) bool { return strings.HasPrefix(l, "attempt ") })
+	}
 	if run.Start.Output == "inherited" && len(b.Row.Attempts) > 0 {
 		b.Inherits = words.NotRecorded(*run, *h)
 	}
