@@ -337,14 +337,14 @@ func pendingHTML(r *logReader) template.HTML {
 	var w logWriter
 	w.lines(r.pending())
 	if p := r.progress; p != nil {
-		w.lines(progressLines(r.words, p))
+		w.lines(progressLines(p))
 	}
 	return w.html()
 }
 
 // progressLines are the last lines of a hook that has written more than is recorded
 // as it comes.
-func progressLines(words report.Page, p *phased.HookProgress) []logLine {
+func progressLines(p *phased.HookProgress) []logLine {
 	all := []logLine{{Text: report.Size(p.Out+p.Err) + " written so far, more than is recorded as it comes; its last lines:"}}
 	for _, l := range p.Last {
 		all = append(all, logLine{Stream: l.Stream, Text: string(l.Text), unnumbered: true})

@@ -181,9 +181,9 @@ func pace(v *view) string {
 // tables returns what has changed in the tables of the phases.
 func (rw *runWatch) tables(m runMaker, v *view) []part {
 	var parts []part
-	raw := func(id, key string, more bool, make func(*rowWriter)) {
+	raw := func(id, key string, more bool, write func(*rowWriter)) {
 		w := m.rows(v)
-		make(w)
+		write(w)
 		parts = append(parts, part{ID: id, Name: "raw", Data: w.html(), Key: key, Append: more})
 	}
 	for i := range v.Run.Phases {

@@ -179,7 +179,7 @@ func (d *drawing) labels(b *band) {
 	for j, row := range d.v.Rows[b.phase] {
 		y := b.y + headHigh + float64(j)*rowHigh + rowHigh - 6
 		text, class := d.v.label(b.phase, row)
-		from, to := 0.0, 0.0
+		var from, to float64
 		if len(row.Attempts) > 0 {
 			from, to = d.at(row.began(d.v.Run)), d.at(row.end(d.v.Run, d.v.Now))
 		} else {
