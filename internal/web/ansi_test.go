@@ -123,6 +123,8 @@ func TestColoursCanBeRead(t *testing.T) {
 			check(name, pair(name), bg)
 		}
 	}
+	check("text on a bar", own, pair("--ok-bar:"))
+	check("text on a bar of a failure", ground, pair("--bad:"))
 	for _, c := range hues + "kw" {
 		fg := pair(`\.f-` + string(c) + ` \{ color:`)
 		for _, bg := range [][2]string{ground, raised, busy} {

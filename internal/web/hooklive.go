@@ -134,7 +134,7 @@ func (hw *hookWatch) look(ctx context.Context) (frame, error) {
 	parts := []part{{ID: "hook-head", Name: "hook-head", Data: b}, {ID: "hook-body", Name: "hook-body", Data: b}}
 	parts = append(parts, hw.log()...)
 	if over {
-		b.Options = hw.server.options(&b)
+		b.Options, b.Explain = hw.server.options(&b), hw.server.explain(&b, run)
 		if err := hw.server.tellPast(ctx, &b, run); err != nil {
 			return frame{}, err
 		}

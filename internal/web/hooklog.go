@@ -43,7 +43,7 @@ func (s *Server) hookLog(w http.ResponseWriter, r *http.Request) error {
 			_, err = out.WriteString("\n" + s.words().Cut(d) + "\n")
 		}
 		if err != nil {
-			return nil //nolint:nilerr // whoever does not read it has gone
+			return nil // whoever does not read it has gone
 		}
 	}
 	return nil

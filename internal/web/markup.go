@@ -46,7 +46,7 @@ func (m *markup) close(elements ...string) {
 func (m *markup) text(text string) {
 	from := 0
 	for i := range len(text) {
-		entity := ""
+		var entity string
 		switch text[i] {
 		case '<':
 			entity = "&lt;"

@@ -266,7 +266,7 @@ func (t *ring) with(r *logReader) []logLine {
 	all := append([]logLine(nil), t.lines...)
 	all = append(all, r.pending()...)
 	if p := r.progress; p != nil {
-		all = append(all, progressLines(r.words, p)...)
+		all = append(all, progressLines(p)...)
 	}
 	return all[max(0, len(all)-storyTail):]
 }

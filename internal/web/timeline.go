@@ -311,7 +311,7 @@ func ticks(length time.Duration) []time.Duration {
 				}
 			}
 			if step >= 12*time.Hour && length/step > 5 {
-				step = 24 * time.Hour * max(1, length/(5*24*time.Hour)+1)
+				step *= 2
 			}
 		}
 	}
