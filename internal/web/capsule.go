@@ -286,7 +286,7 @@ func (l *capsuleLogs) end() {
 	for _, one := range l.hooks {
 		one.lines = append(one.lines, one.reader.pending()...)
 		if p := one.reader.progress; p != nil {
-			one.lines = append(one.lines, progressLines(one.reader.words, p)...)
+			one.lines = append(one.lines, progressLines(p)...)
 		}
 	}
 }
