@@ -36,6 +36,7 @@ func siblings(w *World) []*cobra.Command {
 		all = append(all, &cobra.Command{
 			Use:                v.Name,
 			Short:              v.Short,
+			Args:               cobra.ArbitraryArgs,
 			DisableFlagParsing: true,
 			RunE:               func(*cobra.Command, []string) error { return runSibling(w, w.Argv[1:]) },
 		})

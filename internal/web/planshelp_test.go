@@ -179,7 +179,7 @@ func pageTexts(all []tree) []string {
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
 
 func newRequest(address string) *http.Request {
-	return httptest.NewRequest(http.MethodGet, address, http.NoBody)
+	return httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody)
 }
 
 type htmlAttribute = html.Attribute
