@@ -368,5 +368,8 @@ func (b compareBody) Apart() string {
 	if d < 0 {
 		return report.About(-d) + " earlier"
 	}
+	if d < time.Second {
+		return report.Took(d) + " later"
+	}
 	return report.About(d.Truncate(time.Second)) + " later"
 }
