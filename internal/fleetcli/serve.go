@@ -173,6 +173,8 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	if err := server.Shutdown(patience); err != nil {
 		server.Close() // whoever still reads has had the time
 	}
-	<-gone
+	if err := <-gone; !errors.Is(err, http.ErrServerClosed) {
+		return broken("cannot end: %v", err)
+	}
 	return nil
 }
