@@ -103,8 +103,7 @@ func TestRunIsLive(t *testing.T) {
 		g := going{run.record(), make(chan int, 1)}
 		g.upTo <- 4 // 10-a has written
 		w, end := g.stream(t.Context(), t, "/runs/01LIVE/live?after=3", "")
-		w.take()
-		time.Sleep(time.Second)
+		time.Sleep(1500 * time.Millisecond) // between two looks, from here on
 		got := targets(w.take())
 		if !strings.Contains(got["run-story"], "sec") || !strings.Contains(got["run-head"], "running") || got["row-0-1"] != "" || got["run-phases"] != "" {
 			t.Errorf("while 10-a runs: %v", got)
@@ -165,7 +164,7 @@ func TestHookIsLive(t *testing.T) {
 		g := going{run.record(), make(chan int, 1)}
 		g.upTo <- 4
 		w, end := g.stream(t.Context(), t, "/runs/01LIVE/phases/p/hooks/10-a/live?after=3", "")
-		time.Sleep(1100 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond) // between two looks, from here on
 		got := targets(w.take())
 		if n := strings.Count(got["log-lines"], `id="L`); n != 1 || !strings.Contains(got["log-lines"], "first") || !strings.Contains(got["log-pending"], "sec") {
 			t.Errorf("first: %v", got)

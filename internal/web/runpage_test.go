@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -280,5 +282,85 @@ func BenchmarkHookPage(b *testing.B) {
 				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/runs/01LOG/phases/p/hooks/10-a"+query, http.NoBody))
 			}
 		})
+	}
+}
+
+// damaged is a record that cannot be read to its end.
+type damaged struct{ record }
+
+func (d damaged) Run(ctx context.Context, id string) (phased.Run, error) {
+	run, _ := d.record.Run(ctx, id)
+	return run, errors.New("run file <x> is damaged at line 7")
+}
+
+// TestDamagedRecord: what can be read is shown, and what is wrong is said.
+func TestDamagedRecord(t *testing.T) {
+	told := bigRun(3)
+	s, err := New(Options{Source: damaged{told.record()}, Hook: told.record().hook})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"/runs/01BIG", "/runs/01BIG/phases/p/hooks/00001-hook"} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
+		page := parsePage(t, strings.TrimPrefix(w.Body.String(), "<!doctype html>"))
+		if w.Code != http.StatusOK || !strings.Contains(page.text, "run file <x> is damaged at line 7") || !strings.Contains(page.text, "00001-hook") {
+			t.Errorf("%s: %d %s", address, w.Code, page.text)
+		}
+	}
+}
+
+// pastOf is a History of one hook.
+type pastOf []Past
+
+func (p pastOf) Past(string, phased.Text) []Past { return p }
+
+func (p pastOf) Usual(string, phased.Text) (phased.Usual, bool) {
+	return phased.Usual{P50: 2 * time.Second, P95: 9 * time.Second, Runs: 7}, len(p) > 0
+}
+
+// TestPast: the chart has a bar for each time, which tells the failures and this run
+// by more than colour, and the table below has the same.
+func TestPast(t *testing.T) {
+	told := bigRun(3)
+	past := pastOf{{Run: "01A", Began: tellTime, Took: time.Second}, {Run: "01B", Began: tellTime, Took: 3 * time.Second, Failed: true}, {Run: "01BIG", Began: tellTime, Took: 2 * time.Second}}
+	for _, known := range []bool{true, false} {
+		s, err := New(Options{Source: told.record(), Hook: told.record().hook, History: func(context.Context, *phased.Run, []phased.Summary) History {
+			if !known {
+				return nil
+			}
+			return past
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(address string) *node {
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
+			return parsePage(t, strings.TrimPrefix(w.Body.String(), "<!doctype html>"))
+		}
+		hook, run := get("/runs/01BIG/phases/p/hooks/00001-hook"), get("/runs/01BIG")
+		if !known {
+			for _, page := range []*node{hook, run} {
+				if !strings.Contains(page.text, "still being read from the record: reload to see it") {
+					t.Errorf("what is not known yet is not told: %s", page.text)
+				}
+			}
+			continue
+		}
+		chart := hook.all(classed("chart"))[0]
+		if bars := chart.all(classed("bar")); len(bars) != 3 || len(chart.all(classed("level"))) != 2 || len(chart.all(classed("this"))) != 2 || strings.Count(chart.text, "✗") != 1 {
+			t.Errorf("the chart has %d bars: %s", len(bars), chart.text)
+		}
+		if want := "The last 3 times: from 1.0 s to 3.0 s, 1 of them failed; p50 2.0 s, p95 9.0 s"; chart.attr["aria-label"] != want {
+			t.Errorf("the chart says %q, not %q", chart.attr["aria-label"], want)
+		}
+		table := hook.all(classed("past"))[0]
+		if rows := table.all(named("tr")); len(rows) != 4 || !strings.Contains(rows[1].text, "this run") || !strings.Contains(rows[2].text, "failed") {
+			t.Errorf("the table has %s", table.text)
+		}
+		if row := run.id("row-0-1"); !strings.Contains(row.text, "2.0 s") || !strings.Contains(hook.text, "usually 2.0 s, rarely over 9.0 s (7 runs)") {
+			t.Errorf("what is usual is not told: %s", row.text)
+		}
 	}
 }
