@@ -46,11 +46,15 @@ func rooms() map[string]room {
 		},
 		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
-		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
-		"locks":    {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
-		"state":    {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
-		"watch":    {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
-		"systemd":  {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
+		"capsule": {
+			shut: []string{"os/exec"},
+			why:  "it puts bytes into a page and takes them out: what they say is for others, and it starts nothing",
+		},
+		"journal": {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
+		"locks":   {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
+		"state":   {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
+		"watch":   {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
+		"systemd": {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
 		"shellinit": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
 			why:  "it makes a text for a shell, and events of what the shell writes: others read, write and start",
@@ -126,6 +130,12 @@ func libraries() map[string]library {
 		},
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
+		},
+		"github.com/chromedp/chromedp": {
+			tests: true, why: "it drives a real browser in the tests of the pages",
+		},
+		"github.com/chromedp/cdproto": {
+			tests: true, why: "it has the names of what a browser is told and tells, for chromedp",
 		},
 		"github.com/santhosh-tekuri/jsonschema/v6": {
 			tests: true, why: "it validates what the schema of the settings is tested with; phased's own decoder tells people what is wrong",

@@ -231,7 +231,7 @@ func TestHostilePlans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, make := range []func(path string) error{
+	for i, plant := range []func(path string) error{
 		func(p string) error { return os.WriteFile(p, []byte(`{"v":1,"t":`), 0o640) },
 		func(p string) error { return os.WriteFile(p, []byte(`{"v":9}`), 0o640) },
 		func(p string) error { return os.WriteFile(p, other, 0o640) },
@@ -242,7 +242,7 @@ func TestHostilePlans(t *testing.T) {
 		func(p string) error { return os.Mkdir(p, 0o750) },
 		func(p string) error { return errors.Join(os.WriteFile(p, nil, 0o640), os.Truncate(p, maxPlan+10)) },
 	} {
-		if err := make(at(i)); err != nil {
+		if err := plant(at(i)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -68,19 +68,7 @@ func (b compareBody) HookAddress(phase string, hook phased.Text) string {
 
 // PageOf returns where the page of a hook in one of the runs is.
 func (b compareBody) PageOf(r phased.Summary, phase string, hook phased.Text) string {
-	return hookPageAddress(r.ID, phase, hook)
-}
-
-// hookPageAddress is where the page of a hook of a run is. Names are bytes of any
-// kind; one of dots alone would be taken for a directory.
-func hookPageAddress(id, phase string, hook phased.Text) string {
-	segment := func(name string) string {
-		if name == "." || name == ".." {
-			return strings.ReplaceAll(name, ".", "%2E")
-		}
-		return url.PathEscape(name)
-	}
-	return "/runs/" + url.PathEscape(id) + "/phases/" + segment(phase) + "/hooks/" + segment(string(hook))
+	return hookAddress(r.ID, phase, hook)
 }
 
 // chooseBody is the form that asks which runs to compare.
@@ -215,7 +203,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 	}
 	body.Spaces, body.Partial = len(spaceA.end)+len(spaceB.end) > 0, spaceA.partial || spaceB.partial
 	body.Space, body.SpaceMore = compareSpaces(spaceA, spaceB)
-	k := hookKey{q.Get("phase"), phased.Text(q.Get("hook"))}
+	k := comparedHook{q.Get("phase"), phased.Text(q.Get("hook"))}
 	if k.hook == "" {
 		return body, nil
 	}
@@ -379,6 +367,9 @@ func (b compareBody) Apart() string {
 	d := b.B.Began.Sub(b.A.Began)
 	if d < 0 {
 		return report.About(-d) + " earlier"
+	}
+	if d < time.Second {
+		return report.Took(d) + " later"
 	}
 	return report.About(d.Truncate(time.Second)) + " later"
 }

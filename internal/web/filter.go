@@ -89,7 +89,7 @@ func (f filter) fits(r phased.Summary) bool {
 	return (f.Status == "" || onList(r.Status) == f.Status) &&
 		(f.Lifecycle == "" || report.Safe(r.Lifecycle, false) == f.Lifecycle) &&
 		(f.Personality == "" || report.Safe(r.Personality, false) == f.Personality) &&
-		(f.Base == "" || nameOf(r.Base) == f.Base) &&
+		(f.Base == "" || nameOf(r.Base) == f.Base || string(r.Base) == f.Base) &&
 		(f.since.IsZero() || !r.Began.Before(f.since)) &&
 		(f.Text == "" || f.finds(r))
 }

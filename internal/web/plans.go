@@ -125,6 +125,7 @@ func worst(all []phased.Finding) string {
 
 // planBody is the page of one plan.
 type planBody struct {
+	Earlier bool // a run of the same began before this one
 	planView
 	Title     string
 	Digest    string
@@ -279,12 +280,12 @@ func (s *Server) started(ctx context.Context, id string) (phased.RunStarted, err
 
 // runPlanPage shows the plan of a run as far as it is on record.
 func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
-	run, damage, err := s.runOf(w, r)
-	if err != nil || run == nil {
+	run, damage, err := s.runNamed(r.Context(), r.PathValue("run"))
+	if err != nil {
 		return err
 	}
-	b := planBody{Run: summaryOf(*run), Damage: damage}
-	if err := b.fill(ofRun(*run), runAddress(run.ID)+"/plan", r.URL.Query()); err != nil {
+	b := planBody{Run: summaryOf(run), Damage: damage}
+	if err := b.fill(ofRun(run), "/runs/"+url.PathEscape(run.ID)+"/plan", r.URL.Query()); err != nil {
 		return err
 	}
 	pubs, err := s.published(r.Context())
@@ -298,17 +299,32 @@ func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
 			b.Drifted = pubs[i].Plan.Digest != run.Start.PlanDigest
 		}
 	}
+	runs, err := s.Source.Runs(r.Context())
+	if err != nil {
+		return fmt.Errorf("cannot read the record: %w", err)
+	}
+	b.Earlier = before(runs, *b.Run) != ""
 	return s.show(w, http.StatusOK, "runplan.html", page{Title: "Plan of run " + report.ShortID(run.ID), Here: "plans", Body: b})
 }
 
-// runNamed returns the run that a word means. damage says why only the beginning of
-// it could be read; "": all of it was.
+// runNamed returns the run that a word of an address means. damage says why only the
+// beginning of it could be read; "": all of it was.
 func (s *Server) runNamed(ctx context.Context, word string) (r phased.Run, damage string, err error) {
-	id, err := s.resolve(ctx, word)
+	id := word
+	if s.Resolve != nil {
+		id, err = s.Resolve(ctx, word)
+	}
+	if err != nil && !errors.Is(err, phased.ErrNoRun) && ctx.Err() == nil {
+		err = badRequest("%v", err)
+	}
 	if err != nil {
 		return r, "", err
 	}
-	return s.read(ctx, id)
+	r, err = s.Source.Run(ctx, id)
+	if err != nil && r.Seq > 0 && ctx.Err() == nil {
+		return r, err.Error(), nil
+	}
+	return r, "", err
 }
 
 func summaryOf(r phased.Run) *phased.Summary {

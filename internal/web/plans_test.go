@@ -77,7 +77,7 @@ func TestPlanPage(t *testing.T) {
 	entries := configure.all(is("li", "entry"))
 	var got []string
 	for _, e := range entries {
-		got = append(got, e.all(is("", "place"))[0].text()+" "+strings.Join(textsOf(e.all(func(n tree) bool {
+		got = append(got, e.all(is("", "place"))[0].text()+" "+strings.Join(pageTexts(e.all(func(n tree) bool {
 			return is("code", "name")(n) || is("", "verdict")(n) || is("", "words")(n)
 		})), " | "))
 	}
@@ -122,12 +122,12 @@ func TestPlanFilters(t *testing.T) {
 		"?show=skipped": {"10-facts", "foo.sh"}, "?show=findings": {"20-nginx", "foo.sh"},
 	} {
 		page := pageTree(t, h, "/plans/"+pub.Key+show)
-		if diff := cmp.Diff(want, textsOf(page.all(is("code", "name")))); diff != "" {
+		if diff := cmp.Diff(want, pageTexts(page.all(is("code", "name")))); diff != "" {
 			t.Errorf("%s: %s", show, diff)
 		}
 		here := page.all(func(n tree) bool { return n.Data == "a" && n.attr("aria-current") == "true" })
 		if len(here) != 1 || here[0].attr("href") != "/plans/"+pub.Key+show {
-			t.Errorf("%s: the filter in force is %v", show, textsOf(here))
+			t.Errorf("%s: the filter in force is %v", show, pageTexts(here))
 		}
 	}
 	for _, bad := range []string{"?show=x", "?from=-1", "?from=x"} {
@@ -166,7 +166,7 @@ func TestLongPlanComesInPages(t *testing.T) {
 			t.Errorf("%s has %d bytes", address, len(text))
 		}
 		page := pageTree(t, h, address)
-		for _, name := range textsOf(page.all(is("code", "name"))) {
+		for _, name := range pageTexts(page.all(is("code", "name"))) {
 			if strings.HasSuffix(name, "-hook") {
 				got = append(got, name)
 			}
@@ -198,7 +198,7 @@ func TestPlansList(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"deploy of /srv Not published. phased plan --publish deploy as the user who runs it shows here what would run. Newest run: failed 2026-03-01 05:00:00 UTC , R3 , what it found",
 		"refresh of /etc/phased Published 2 days ago old : 2 hooks in 3 phases, 2 errors, 1 warning, 1 hint Newest run: succeeded 2026-03-01 04:00:00 UTC , R2 , what it found",
-	}, textsOf(page.all(is("li", "card")))); diff != "" {
+	}, pageTexts(page.all(is("li", "card")))); diff != "" {
 		t.Error(diff)
 	}
 	for _, address := range []string{"/plans", "/checks"} {

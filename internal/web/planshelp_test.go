@@ -168,7 +168,7 @@ func (n tree) text() string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-func textsOf(all []tree) []string {
+func pageTexts(all []tree) []string {
 	out := make([]string, len(all))
 	for i, n := range all {
 		out[i] = n.text()

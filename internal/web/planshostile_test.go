@@ -15,14 +15,14 @@ import (
 	"phased/internal/phased"
 )
 
-// hostileText would do something on a page or a terminal if it could.
-const hostileText = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{.}}\x1b[2J\x07\u202e\xff\r\njavascript:alert(1)"
+// plansHostile would do something on a page or a terminal if it could.
+const plansHostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{.}}\x1b[2J\x07\u202e\xff\r\njavascript:alert(1)"
 
 // poisonPlan fills every text of a value.
 func poisonPlan(v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.String:
-		v.SetString(hostileText)
+		v.SetString(plansHostile)
 	case reflect.Pointer:
 		if depth < 6 {
 			v.Set(reflect.New(v.Type().Elem()))
@@ -84,12 +84,12 @@ func TestHostilePlansAreText(t *testing.T) {
 	poisonPlan(reflect.ValueOf(&p).Elem(), 0)
 	for i := range p.Plan.Phases {
 		for j := range p.Plan.Phases[i].Entries {
-			p.Plan.Phases[i].Entries[j].Verdict = [2]phased.Verdict{"run", hostileText}[j%2]
+			p.Plan.Phases[i].Entries[j].Verdict = [2]phased.Verdict{"run", plansHostile}[j%2]
 		}
 	}
 	pub := published(p)
 	pub.Time = planNow()
-	bad := phased.PublishedPlan{Key: "0000000000000001", File: hostileText, Err: errors.New(hostileText)}
+	bad := phased.PublishedPlan{Key: "0000000000000001", File: plansHostile, Err: errors.New(plansHostile)}
 	record := planRecord{pubs: []phased.PublishedPlan{pub, bad}, runs: map[string][]phased.Event{}, output: map[string]string{}}
 	for _, id := range []string{"R1", "R2"} {
 		var payloads []phased.Payload
@@ -112,14 +112,14 @@ func TestHostilePlansAreText(t *testing.T) {
 			}
 		}
 		record.runs[id] = events(id, planNow(), payloads...)
-		record.output[id+" "+hostileText+"/"+hostileText] = strings.Repeat(hostileText+id+"\n", 3)
+		record.output[id+" "+plansHostile+"/"+plansHostile] = strings.Repeat(plansHostile+id+"\n", 3)
 	}
 	h := record.handler(t)
-	hook := "&phase=" + url.QueryEscape(hostileText) + "&hook=" + url.QueryEscape(hostileText)
+	hook := "&phase=" + url.QueryEscape(plansHostile) + "&hook=" + url.QueryEscape(plansHostile)
 	for _, address := range []string{
 		"/plans", "/plans/" + pub.Key, "/plans/" + pub.Key + "?show=findings", "/checks", "/runs/R1/plan", "/compare", "/compare?a=R1&b=R2",
-		"/compare?a=R1&b=R2" + hook, "/compare?a=R1&b=R2&digits=hidden" + hook, "/compare?a=" + url.QueryEscape(hostileText), "/plans/" + url.PathEscape(hostileText),
-		"/plans/" + pub.Key + "?show=" + url.QueryEscape(hostileText), "/compare?a=R1&b=R2&hook=" + url.QueryEscape(hostileText), "/checks?severity=" + url.QueryEscape(hostileText),
+		"/compare?a=R1&b=R2" + hook, "/compare?a=R1&b=R2&digits=hidden" + hook, "/compare?a=" + url.QueryEscape(plansHostile), "/plans/" + url.PathEscape(plansHostile),
+		"/plans/" + pub.Key + "?show=" + url.QueryEscape(plansHostile), "/compare?a=R1&b=R2&hook=" + url.QueryEscape(plansHostile), "/checks?severity=" + url.QueryEscape(plansHostile),
 	} {
 		wantHarmless(t, h, address)
 	}

@@ -289,7 +289,7 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 			}
 			if h, found := became[e.Name]; found {
 				one.Status, one.Took = h.Status, h.Took
-				one.Page = hookPageAddress(p.run, ph.Name, e.Name)
+				one.Page = hookAddress(p.run, ph.Name, e.Name)
 			}
 		} else {
 			v.Skipped++

@@ -25,8 +25,6 @@ type Options struct {
 	Resolve func(ctx context.Context, word string) (string, error)
 	// Output yields what a hook wrote, piece by piece, as far as it is on record.
 	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
-	// Published returns the plans that were published; nil: none are.
-	Published func(ctx context.Context) ([]phased.PublishedPlan, error)
 	// Hook yields what is on record of one hook, its output among it; nil: pages have
 	// no output.
 	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
@@ -35,6 +33,8 @@ type Options struct {
 	History func(ctx context.Context, run *phased.Run, all []phased.Summary) History
 	// Flags are those that every command which a page suggests needs.
 	Flags string
+	// Published returns the plans that were published; nil: none are.
+	Published func(ctx context.Context) ([]phased.PublishedPlan, error)
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
@@ -91,12 +91,12 @@ type handler func(http.ResponseWriter, *http.Request) error
 func (s *Server) routes() []route {
 	all := []route{
 		{"GET /{$}", s.runsPage},
+		{"GET /live/runs", s.runsLive},
 		{"GET /plans", s.plansPage},
 		{"GET /plans/{plan}", s.planPage},
 		{"GET /runs/{run}/plan", s.runPlanPage},
 		{"GET /checks", s.checksPage},
 		{"GET /compare", s.comparePage},
-		{"GET /live/runs", s.runsLive},
 		{"GET /static/", s.static},
 		{"GET /runs/{run}", s.runPage},
 		{"GET /runs/{run}/live", s.runLive},

@@ -22,11 +22,12 @@ func (s *Server) functions() template.FuncMap {
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
 		"about":   report.About,
-		"date":    func(t time.Time) string { return t.UTC().Format("2006-01-02") },
+		"year":    func(t time.Time) string { return t.UTC().Format("2006-") },
+		"day":     func(t time.Time) string { return t.UTC().Format("01-02") },
 		"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 		"choice":  func(name, chosen string, offered []string) choice { return choice{name, chosen, offered} },
 		"hooklink": func(b runBody, phase string, hook phased.Text) hookLink {
-			return hookLink{report.Hook(phase, hook), b.Link(phase, hook)}
+			return hookLink{hookText(phase, hook), b.Link(phase, hook)}
 		},
 		"hookaddress": hookAddress,
 		"untrusted":   report.PlanUntrusted,

@@ -1,4 +1,4 @@
-package cli
+package main
 
 import (
 	"os"
@@ -6,13 +6,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"phased/internal/cli"
+	"phased/internal/fleetcli"
 )
 
 // TestPagesNameWhatThereIs: the commands that pages tell to type are commands of
 // phased, with flags that they have.
 func TestPagesNameWhatThereIs(t *testing.T) {
 	flags := map[string]string{}
-	for _, c := range newRoot(&World{}).Commands() {
+	for _, c := range append(cli.Tree().Commands(), fleetcli.Tree().Commands()...) {
 		flags[c.Name()] = c.Flags().FlagUsages()
 	}
 	var pages []string
