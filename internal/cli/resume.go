@@ -32,6 +32,7 @@ type resumeOptions struct {
 	boot   bool
 	env    []string
 	stdin  string
+	plain  bool
 }
 
 func newResume(w *World) *cobra.Command {
@@ -76,6 +77,7 @@ phased resume -2 --force`,
 	f.StringVar(&o.stdin, "stdin", "", "stdin of the executed hooks, `WHAT`: null or inherit (default: the settings', null)")
 	f.StringVar(&o.localConf, "local-conf", "", "`FILE` with the localrc section and its plugins (default: that of the run)")
 	f.StringVar(&o.capture, "capture", "", "what becomes of the hooks' output, `HOW`: inherit or tee (default: the settings', inherit)")
+	f.BoolVar(&o.plain, "plain", false, "print plain lines also on a terminal")
 	o.holdFlags.addFlags(f)
 	o.limitFlags.addFlags(f)
 	o.places.addFlags(f)
@@ -251,7 +253,7 @@ func (o *resumeOptions) native(ctx context.Context, w *World, store *journal.Sto
 	if r.Start.Personality != "" {
 		return invalid("run %s cannot be resumed: it was run as %s, which runs everything every time; run that again", r.ID, r.Start.Personality)
 	}
-	run := &runOptions{places: o.places, limitFlags: o.limitFlags, lifecycle: o.lifecycle, holdFlags: o.holdFlags}
+	run := &runOptions{places: o.places, limitFlags: o.limitFlags, lifecycle: o.lifecycle, holdFlags: o.holdFlags, plain: o.plain}
 	run.localConf, run.env, run.stdin, run.inputs = o.localConf, o.env, o.stdin, true
 	if len(r.Start.Roots) == 1 {
 		run.base = string(r.Start.Base)

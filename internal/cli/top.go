@@ -37,7 +37,7 @@ and logs. The run does not notice: q or ctrl-C leaves, and the run goes on. The
 exit code tells of top itself, not of the run. Where stdout is no terminal, plain
 lines come as the run goes on.
 
-` + runUsage,
+RUN is last, -1 (the same), -2 and so on, a run id or the beginning of one.`,
 		Example: `phased top
 phased top last
 phased top --json | jq -r .kind`,
