@@ -88,7 +88,8 @@ type job struct {
 	again    string
 	stop     *stopper
 
-	manager *systemd.Socket       // who wants to be told how far it is; nil: nobody
+	manager *systemd.Socket // who wants to be told how far it is; nil: nobody
+	ahead   ahead
 	early   sync.WaitGroup        // for what is made ready meanwhile:
 	contain *executor.Containment // of the hooks
 	cannot  error                 // why there is none
@@ -167,15 +168,24 @@ func prepare(ctx context.Context, w *World, o *runOptions) (*job, error) {
 	}
 	j := &job{w: w, o: o, settings: s, manager: w.manager(), again: o.places.again(), id: orText(o.id, journal.NewID(time.Now()))}
 	j.early.Go(func() { j.contain, j.cannot = j.containHooks() }) // while the plan is made, and the lock is taken
-	if err := j.ready(ctx); err != nil {
+	dir, dirErr := o.places.dir(w, s)
+	if dirErr == nil {
+		j.ahead.begin(w, dir, j.recordOptions(dir))
+	}
+	if err := j.ready(ctx, dir, dirErr); err != nil {
 		j.uncontain()
 		return nil, err
 	}
 	return j, nil
 }
 
-// ready makes the plan and opens the record.
-func (j *job) ready(ctx context.Context) (err error) {
+// recordOptions say how the run's record is opened.
+func (j *job) recordOptions(dir string) journal.Options {
+	return journal.Options{Create: true, Durability: j.settings.Durability, AnyOwner: j.o.places.anyOwner(j.settings), Rebooted: j.w.rebooted(dir)}
+}
+
+// ready makes the plan and opens the record, in a directory that was found or not.
+func (j *job) ready(ctx context.Context, dir string, dirErr error) (err error) {
 	o, s := j.o, j.settings
 	if j.plan, err = o.planBy(ctx, j.w, s, &o.limitFlags, o.lifecycle); err != nil {
 		return err
@@ -192,13 +202,11 @@ func (j *job) ready(ctx context.Context) (err error) {
 	if j.guard, err = o.places.guard(s, j.plan); err != nil {
 		return err
 	}
-	dir, err := o.places.dir(j.w, s)
-	if err != nil {
-		return err
+	if dirErr != nil {
+		return dirErr
 	}
 	j.base = string(j.plan.Base)
-	j.store, err = journal.Open(dir, journal.Options{Create: true, Durability: s.Durability, AnyOwner: o.places.anyOwner(s), Rebooted: j.w.rebooted(dir)})
-	if err != nil {
+	if j.store, err = j.ahead.open(dir, j.recordOptions(dir)); err != nil {
 		return cannotRecord(err)
 	}
 	return nil
@@ -206,6 +214,7 @@ func (j *job) ready(ctx context.Context) (err error) {
 
 // uncontain gives back what contains the hooks.
 func (j *job) uncontain() {
+	j.ahead.done.Wait()
 	j.early.Wait()
 	j.contain.Close()
 }

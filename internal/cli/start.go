@@ -1,44 +1,35 @@
 package cli
 
 import (
-	"os"
-	"os/user"
-	"strconv"
 	"time"
 
 	"phased/internal/config"
 	"phased/internal/phased"
-	"phased/internal/proc"
 	"phased/internal/report"
 )
 
 // start returns the facts of run.started that the plan does not have.
 func (j *job) start() phased.RunStarted {
-	s := startFacts(j.w, j.settings, j.plan)
+	s := j.ahead.facts
+	planFacts(&s, j.w, j.settings, j.plan)
 	s.Parent, s.Resumes, s.Output = orText(j.o.parent, j.w.getenv("PHASED_RUN_ID")), j.resumes, "captured"
 	return s
 }
 
 // startFacts returns what run.started tells of this process.
 func startFacts(w *World, settings *config.Settings, p phased.Plan) phased.RunStarted {
+	s := processFacts(w)
+	planFacts(&s, w, settings, p)
+	return s
+}
+
+// planFacts adds what run.started tells of what this process was told to do.
+func planFacts(s *phased.RunStarted, w *World, settings *config.Settings, p phased.Plan) {
 	names := secretNames(settings)
-	s := phased.RunStarted{
-		Host: hostname(), BootID: w.bootID(), Version: w.Version, Pid: os.Getpid(), UID: os.Geteuid(), SudoUser: w.getenv("SUDO_USER"),
-		Surroundings: withoutSecrets(names, p.Surroundings), Trigger: phased.Text(w.trigger()),
-	}
+	s.Surroundings = withoutSecrets(names, p.Surroundings)
 	for _, a := range w.Argv {
 		s.Argv = append(s.Argv, phased.Text(withoutSecret(names, a)))
 	}
-	if st, err := proc.Read(s.Pid); err == nil {
-		s.PidStart = st.Start
-	}
-	if st, err := proc.Caller(os.Getppid()); err == nil {
-		s.Caller = &phased.Caller{Pid: st.Pid, Command: phased.Text(st.Command)}
-	}
-	if u, err := user.LookupId(strconv.Itoa(s.UID)); err == nil {
-		s.User = u.Username
-	}
-	return s
 }
 
 // trigger tells what made this run start: PHASED_TRIGGER, or the unit that was

@@ -18,11 +18,12 @@ import (
 // containByCgroup makes the cgroup of a run.
 //
 //	BELOW/phased-RUN/          made at the start of the run, locked by flock while it lives
+//	    0-try/                 empty: what was tried before the first hook
 //	    1-FIRST-HOOK/          each while its hook runs
 //	    kept/                  what hooks have left behind, where that is to live
 //
 // The directory goes when the run ends, unless somebody is in kept. What dead
-// runs have left of such directories, empty, the next run removes.
+// runs have left of such directories, empty, the next run removes at its end.
 func containByCgroup(o ContainOptions) (*Containment, error) {
 	below, beside := o.Below, false
 	if below == "" {
@@ -38,23 +39,23 @@ func containByCgroup(o ContainOptions) (*Containment, error) {
 	if fs.Type != unix.CGROUP2_SUPER_MAGIC {
 		return nil, fmt.Errorf("%s is no cgroup of version 2", below)
 	}
-	removeDead(below)
 	dir := below + "/" + phased.RunCell(o.Run)
 	lock, err := lockedCell(dir)
 	if err != nil {
 		return nil, err
 	}
-	c := &Containment{fact: phased.Containment{Mode: phased.ContainCgroup, Path: phased.Text(dir)}, dir: dir, lock: lock}
+	c := &Containment{fact: phased.Containment{Mode: phased.ContainCgroup, Path: phased.Text(dir)}, dir: dir, below: below, lock: lock}
 	if beside { // a cgroup with processes and controllers of its own takes no others in
 		c.enable(below)
 	}
 	c.counts = c.enable(dir)
 	// Tried in a cell, since what has controllers may have no process of its own.
+	// It goes with the run's, at the end: the first hook would wait for it.
+	c.n.Store(-1)
 	first, err := c.newCell(phased.Hook{Name: "try"})
 	if err == nil {
 		err = try(first.fd)
-		first.close(true)
-		c.n.Store(0)
+		unix.Close(first.fd)
 	}
 	if err == nil && o.Shared {
 		err = c.share()

@@ -26,6 +26,7 @@ type Containment struct {
 	fact phased.Containment
 	// Of mode cgroup:
 	dir    string       // the run's cgroup
+	below  string       // what it lies in
 	lock   int          // it, open and locked while the run lives
 	n      atomic.Int64 // cells made so far
 	counts bool         // it has a controller that tells more than the processor time
@@ -305,6 +306,7 @@ func (c *Containment) Close() {
 	}
 	removeCells(c.dir)
 	unix.Close(c.lock)
+	removeDead(c.below) // now: at the start the first hook would wait for it
 	c.dir, c.lock = "", -1
 }
 

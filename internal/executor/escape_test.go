@@ -256,13 +256,17 @@ func TestEachHookHasACgroup(t *testing.T) {
 			t.Errorf("%q, expected %q", got, want)
 		}
 	}
-	if names, err := proc.CgroupsBelow(c.dir); err != nil || len(names) > 0 {
+	if names, err := proc.CgroupsBelow(c.dir); err != nil || !slices.Equal(names, []string{"0-try"}) {
 		t.Errorf("left: %v, %v", names, err)
+	}
+	dir := c.dir
+	if c.Close(); exists(dir) {
+		t.Error("the run's is still there at its end")
 	}
 }
 
-// TestDeadRunsCgroups proves that the next run removes what a dead one has left,
-// as far as it is empty, and nothing of a run that lives.
+// TestDeadRunsCgroups proves that the next run removes at its end what a dead one
+// has left, as far as it is empty, and nothing of a run that lives.
 func TestDeadRunsCgroups(t *testing.T) {
 	live := contained(t, phased.ContainCgroup)
 	below := filepath.Dir(live.dir)
@@ -273,7 +277,7 @@ func TestDeadRunsCgroups(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { removeCells(dead) })
-	contained(t, phased.ContainCgroup)
+	contained(t, phased.ContainCgroup).Close()
 	if exists(dead) || !exists(live.dir) {
 		t.Errorf("dead %v, live %v", exists(dead), exists(live.dir))
 	}

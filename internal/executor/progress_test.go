@@ -214,7 +214,7 @@ func TestProgressIsCleanedLikeOutput(t *testing.T) {
 		told := 0
 		for range 40 {
 			i, text := r.IntN(4)/3, words[r.IntN(len(words))]
-			for cut := 1; text != ""; text, cut = text[cut:], 1 {
+			for cut := 0; text != ""; text = text[cut:] {
 				cut = 1 + r.IntN(len(text))
 				w.write(i, text[:cut])
 				raw += text[:cut]

@@ -9,23 +9,33 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Drops is the private directory of a run as the place where its hooks leave what
-// they hand to later ones. Names are plain names of files in it.
+// Drops is the place where the hooks of a run leave what they hand to later ones.
+// Names are plain names of files. What hooks write lies in one directory of all
+// runs, under names that begin with the run: most hooks hand on nothing, and to make
+// a directory takes longer than to open the record. What is to be kept lies in the
+// private directory of the run.
 type Drops struct {
 	s    *Store
+	id   string
 	dir  *os.File
 	path string
-	kept bool // the way to it would survive a power cut
-	list [4 << 10]byte
+	kept string // the private directory of the run; "": it is not made yet
+	// synced says that the way to it would survive a power cut.
+	synced bool
+	list   [4 << 10]byte
 }
 
-// Drops opens the private directory of a run, and makes it.
+// dropsDir is that directory, below the private one.
+const dropsDir = "drops.d"
+
+// Drops opens the place of a run.
 func (s *Store) Drops(id string) (*Drops, error) {
-	path, err := s.Private(id)
+	path, err := s.privately(id, dropsDir)
 	if err != nil {
 		return nil, err
 	}
@@ -33,19 +43,23 @@ func (s *Store) Drops(id string) (*Drops, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Drops{s: s, dir: dir, path: path}, nil
+	return &Drops{s: s, id: id, dir: dir, path: path}, nil
 }
 
 // Close gives back what is held; the files stay.
 func (d *Drops) Close() error { return d.dir.Close() }
 
 // Path is the path of a file, which need not exist.
-func (d *Drops) Path(name string) string { return d.path + "/" + name }
+func (d *Drops) Path(name string) string { return d.path + "/" + d.file(name) }
+
+// file is the name of a file in the directory.
+func (d *Drops) file(name string) string { return d.id + "." + name }
 
 // Left reports whether there is a file whose name begins so. It is for one
 // goroutine at a time.
 func (d *Drops) Left(prefix string) (bool, error) {
 	fd := int(d.dir.Fd())
+	prefix = d.file(prefix)
 	if _, err := unix.Seek(fd, 0, io.SeekStart); err != nil {
 		return false, fmt.Errorf("cannot read %s: %w", d.path, err)
 	}
@@ -85,7 +99,7 @@ func (d *Drops) Read(name string, limit int64) ([]byte, int64, error) {
 	var fd int
 	var err error
 	for {
-		fd, err = unix.Openat(int(d.dir.Fd()), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		fd, err = unix.Openat(int(d.dir.Fd()), d.file(name), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}
@@ -118,7 +132,7 @@ func (d *Drops) Read(name string, limit int64) ([]byte, int64, error) {
 
 // Remove removes what a hook has put under a name: a file, or what else it is.
 func (d *Drops) Remove(name string) error {
-	err := unix.Unlinkat(int(d.dir.Fd()), name, 0)
+	err := unix.Unlinkat(int(d.dir.Fd()), d.file(name), 0)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return fs.ErrNotExist
@@ -133,7 +147,14 @@ func (d *Drops) Remove(name string) error {
 // Keep writes a file whole, for its owner only, and returns when it would survive
 // a power cut.
 func (d *Drops) Keep(name string, content []byte) error {
-	path, draft := d.Path(name), d.Path(name+".new")
+	if d.kept == "" {
+		var err error
+		if d.kept, err = d.s.Private(d.id); err != nil {
+			return err
+		}
+	}
+	path := d.kept + "/" + name
+	draft := path + ".new"
 	if err := d.s.disk.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return plain(err)
 	}
@@ -152,15 +173,15 @@ func (d *Drops) Keep(name string, content []byte) error {
 		_ = d.s.disk.Remove(draft) // the error before it says more
 		return plain(err)
 	}
-	if !d.kept {
-		for _, dir := range []string{filepath.Dir(filepath.Dir(d.path)), filepath.Dir(d.path)} {
+	if !d.synced {
+		for _, dir := range []string{filepath.Dir(filepath.Dir(d.kept)), filepath.Dir(d.kept)} {
 			if err := d.s.disk.SyncDir(dir); err != nil {
 				return err
 			}
 		}
-		d.kept = true
+		d.synced = true
 	}
-	return d.s.disk.SyncDir(d.path)
+	return d.s.disk.SyncDir(d.kept)
 }
 
 // MaxKept is the size of the largest file of a private directory that is read
@@ -185,6 +206,17 @@ func (s *Store) Kept(id, name string) ([]byte, error) {
 		err = fmt.Errorf("%s has more than %d bytes", path, MaxKept)
 	}
 	return content, err
+}
+
+// forgetDrops removes what the hooks of a run have left that nobody has taken.
+func (s *Store) forgetDrops(id string) error {
+	names, err := s.list(privateDir + "/" + dropsDir)
+	for _, name := range names {
+		if strings.HasPrefix(name, id+".") {
+			err = errors.Join(err, os.RemoveAll(s.path(privateDir, dropsDir, name)))
+		}
+	}
+	return err
 }
 
 // DropPrivate removes the private directory of a run if nothing is in it.

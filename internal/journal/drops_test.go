@@ -78,11 +78,72 @@ func TestDrops(t *testing.T) {
 	if _, err := os.Stat("/etc/passwd"); err != nil {
 		t.Error(err)
 	}
-	if err := s.DropPrivate(testID(1)); err != nil {
+	if _, err := os.Lstat(s.path(privateDir, testID(1))); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory was made for nothing: %v", err)
+	}
+}
+
+// Runs share the directory, and nothing in it: none sees what hooks of another have
+// left, and with what is forgotten of one the files of another stay.
+func TestDropsOfSeveralRuns(t *testing.T) {
+	s := openStore(t, Options{})
+	var all []*Drops
+	for i := range 3 {
+		d, err := s.Drops(testID(i + 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		all = append(all, d)
+	}
+	for _, d := range all[:2] {
+		if err := errors.Join(os.WriteFile(d.Path("1.env"), []byte(d.id), 0o600), os.Mkdir(d.Path("2.env"), 0o700), d.Keep("carried", []byte(d.id))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := all[2].Left("1."); left || err != nil {
+		t.Errorf("one run sees what hooks of another have left: %v", err)
+	}
+	if err := all[2].Remove("1.env"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("one run removes what hooks of another have left: %v", err)
+	}
+	if err := s.ForgetPrivate(testID(1)); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Lstat(d.Path("")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the empty directory is still there: %v", err)
+	if names, err := s.list(privateDir + "/" + dropsDir); err != nil || len(names) != 2 {
+		t.Errorf("there are %q, %v", names, err)
+	}
+	if got, _, err := all[1].Read("1.env", 100); string(got) != testID(2) || err != nil {
+		t.Errorf("the other run reads %q, %v", got, err)
+	}
+	if kept, err := s.Kept(testID(2), "carried"); string(kept) != testID(2) || err != nil {
+		t.Errorf("the other run has kept %q, %v", kept, err)
+	}
+	if _, err := s.Kept(testID(1), "carried"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was forgotten is there: %v", err)
+	}
+	if err := s.DropPrivate(testID(2)); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Kept(testID(2), "carried"); err != nil {
+		t.Errorf("what is kept went with the empty directory: %v", err)
+	}
+}
+
+// What others could have put there is nobody's.
+func TestDropsAreTrusted(t *testing.T) {
+	s := openStore(t, Options{})
+	d, err := s.Drops(testID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if err := os.Chmod(s.path(privateDir, dropsDir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Drops(testID(2)); err == nil {
+		d.Close()
+		t.Error("a directory that others can write was taken")
 	}
 }
 

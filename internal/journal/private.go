@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"phased/internal/trust"
@@ -18,14 +20,17 @@ const privateDir = "private"
 // Private returns the private directory of a run, and makes it: only the user
 // who runs phased gets in, also where he has opened the state directory to
 // others.
-func (s *Store) Private(id string) (string, error) {
+func (s *Store) Private(id string) (string, error) { return s.privately(id, id) }
+
+// privately makes a directory below the private one, for a run.
+func (s *Store) privately(id, name string) (string, error) {
 	if err := s.writable(); err != nil {
 		return "", err
 	}
 	if !validID(id) {
 		return "", fmt.Errorf("%q is not a run id", id)
 	}
-	for _, d := range []string{s.path(privateDir), s.path(privateDir, id)} {
+	for _, d := range []string{s.path(privateDir), s.path(privateDir, name)} {
 		if _, err := s.makeDir(d, 0o700); err != nil {
 			return "", fmt.Errorf("cannot make %s: %w", d, err)
 		}
@@ -33,7 +38,7 @@ func (s *Store) Private(id string) (string, error) {
 			return "", err
 		}
 	}
-	return s.path(privateDir, id), nil
+	return s.path(privateDir, name), nil
 }
 
 // Saved returns the path of a file in the private directory of a run; an error
@@ -59,12 +64,13 @@ func (s *Store) Saved(id, name string) (string, error) {
 	return path, nil
 }
 
-// ForgetPrivate removes the private directory of a run, if it has one.
+// ForgetPrivate removes the private directory of a run, if it has one, and what its
+// hooks have left.
 func (s *Store) ForgetPrivate(id string) error {
 	if !validID(id) {
 		return fmt.Errorf("%q is not a run id", id)
 	}
-	if err := os.RemoveAll(s.path(privateDir, id)); err != nil {
+	if err := errors.Join(os.RemoveAll(s.path(privateDir, id)), s.forgetDrops(id)); err != nil {
 		return fmt.Errorf("cannot remove what was kept for resuming run %s: %w", id, err)
 	}
 	return nil
@@ -77,10 +83,18 @@ func (s *Store) ExpirePrivate(ttl time.Duration, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var errs error
-	for _, id := range names {
-		info, err := os.Lstat(s.path(privateDir, id))
-		if err != nil || !validID(id) || s.goesOn(id) {
+	drops, errs := s.list(privateDir + "/" + dropsDir)
+	for i, name := range slices.Concat(names, drops) {
+		path, id := s.path(privateDir, name), name
+		if i >= len(names) {
+			path = s.path(privateDir, dropsDir, name)
+			id, _, _ = strings.Cut(name, ".")
+		}
+		if !validID(id) {
+			continue
+		}
+		info, err := os.Lstat(path)
+		if err != nil || s.goesOn(id) {
 			continue
 		}
 		_, gone := os.Lstat(s.RunFile(id))

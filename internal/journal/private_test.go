@@ -76,6 +76,18 @@ func TestExpirePrivate(t *testing.T) {
 		if err := os.Chtimes(dir, at, at); err != nil {
 			t.Fatal(err)
 		}
+		d, err := s.Drops(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(d.Path("1.env"), nil, 0o600), os.Chtimes(d.Path("1.env"), at, at), d.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 { // there is nothing but that
+			if err := os.Remove(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if id == gone {
 			continue
 		}
@@ -96,8 +108,9 @@ func TestExpirePrivate(t *testing.T) {
 	}
 	for id, want := range map[string]bool{old: false, young: true, gone: false, live: true} {
 		_, err := os.Lstat(s.path(privateDir, id))
-		if (err == nil) != want {
-			t.Errorf("%s: kept %v, expected %v", id, err == nil, want)
+		_, drop := os.Lstat(s.path(privateDir, dropsDir, id+".1.env"))
+		if (drop == nil) != want || err == nil && !want {
+			t.Errorf("%s: kept %v, %v, expected %v", id, err == nil, drop == nil, want)
 		}
 	}
 }
