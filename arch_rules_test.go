@@ -61,6 +61,7 @@ func rooms() map[string]room {
 			may: []string{"report"}, opens: []string{"net", "net/http", "html/template", "log/slog"}, shut: []string{"os", "os/exec"},
 			why: "it shows what a Source has; where that is kept, and who may ask, is for others",
 		},
+		"tui":    {may: []string{"report"}, shut: []string{"os/exec"}, why: "it shows what events tell, in report's words: text in, text out, and the one terminal that it is given"},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
 		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},
 		"fleetcli": {
@@ -108,15 +109,20 @@ type library struct {
 // libraries lists every foreign module in use.
 func libraries() map[string]library {
 	return map[string]library{
-		"github.com/spf13/cobra":   {rooms: []string{"cli", "fleetcli", "packaging/manual"}, why: "only cli and fleetcli have commands and flags, and the manual is made of them; the personalities start without it"},
-		"github.com/spf13/pflag":   {rooms: []string{"cli", "fleetcli", "packaging/manual"}, why: "only cli and fleetcli have commands and flags, and the manual is made of them; the personalities start without it"},
-		"go.yaml.in/yaml/v4":       {rooms: []string{"config"}, why: "only config reads settings"},
-		"mvdan.cc/sh/v3":           {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
-		"github.com/oklog/ulid/v2": {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
-		"golang.org/x/sys":         {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
-		"golang.org/x/term":        {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
-		"github.com/google/go-cmp": {tests: true, why: "it is for comparing in tests"},
-		"pgregory.net/rapid":       {tests: true, why: "it is for properties in tests"},
+		"github.com/spf13/cobra":           {rooms: []string{"cli", "fleetcli", "packaging/manual"}, why: "only cli and fleetcli have commands and flags, and the manual is made of them; the personalities start without it"},
+		"github.com/spf13/pflag":           {rooms: []string{"cli", "fleetcli", "packaging/manual"}, why: "only cli and fleetcli have commands and flags, and the manual is made of them; the personalities start without it"},
+		"go.yaml.in/yaml/v4":               {rooms: []string{"config"}, why: "only config reads settings"},
+		"mvdan.cc/sh/v3":                   {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
+		"github.com/oklog/ulid/v2":         {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
+		"golang.org/x/sys":                 {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "tui", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"github.com/aymanbagabas/go-udiff": {rooms: []string{"web"}, why: "it tells texts apart, for the page that compares runs"},
+		"golang.org/x/net":                 {tests: true, why: "its html parser reads pages in tests; the standard library's templates make them"},
+		"golang.org/x/term":                {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
+		"github.com/google/go-cmp":         {tests: true, why: "it is for comparing in tests"},
+		"pgregory.net/rapid":               {tests: true, why: "it is for properties in tests"},
+		"github.com/clipperhouse/displaywidth": {
+			rooms: []string{"tui"}, why: "only tui counts columns of text that others have written",
+		},
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
 		},

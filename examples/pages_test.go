@@ -15,10 +15,22 @@ func TestDevstackPage(t *testing.T) { runPage(t, "../docs/devstack.md", 8) }
 // TestHooksPage runs docs/hooks.md.
 func TestHooksPage(t *testing.T) { runPage(t, "../docs/hooks.md", 22) }
 
+// TestHowtoPage runs docs/howto.md.
+func TestHowtoPage(t *testing.T) { runPage(t, "../docs/howto.md", 35) }
+
+// TestComingFromPage runs docs/coming-from.md.
+func TestComingFromPage(t *testing.T) { runPage(t, "../docs/coming-from.md", 15) }
+
+// TestTutorial runs docs/tutorial.md, and lets systemd read its timer.
+func TestTutorial(t *testing.T) {
+	dir := runPage(t, "../docs/tutorial.md", 20)
+	verifyTimer(t, filepath.Join(dir, "phased-daily.timer"))
+}
+
 // runPage runs the commands of a page, block by block, as a reader would paste
 // them. What a block of text behind them says must come out, line by line and in
-// that order; ... stands for anything.
-func runPage(t *testing.T, path string, least int) {
+// that order; ... stands for anything. It returns the directory of all this.
+func runPage(t *testing.T, path string, least int) string {
 	t.Helper()
 	page, err := os.ReadFile(path)
 	if err != nil {
@@ -60,5 +72,26 @@ func runPage(t *testing.T, path string, least int) {
 		default:
 			t.Errorf("a block of %q: the page has sh and text", b[1])
 		}
+	}
+	return dir
+}
+
+// verifyTimer lets systemd's own parser read a timer, and looks for the unit that
+// it starts among those that are shipped.
+func verifyTimer(t *testing.T, timer string) {
+	t.Helper()
+	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", timer).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(timer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := regexp.MustCompile(`(?m)^Unit=([a-z]+@)[a-z]+(\.service)$`).FindStringSubmatch(string(text))
+	if starts == nil {
+		t.Fatalf("no unit that it starts in\n%s", text)
+	}
+	if _, err := os.Stat(filepath.Join("../packaging/systemd", starts[1]+starts[2])); err != nil {
+		t.Errorf("it starts what is not shipped: %v", err)
 	}
 }

@@ -53,7 +53,7 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command(path, args[3:]...)
 	cmd.Args[0] = args[2]
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "WORK", "TMPDIR", "PHASED_STATE_DIR", "TZ", "LANG", "LC_ALL", "GORACE", "TERM", "NO_COLOR"} {
+	for _, name := range []string{"PATH", "HOME", "WORK", "TMPDIR", "PHASED_STATE_DIR", "TZ", "LANG", "LC_ALL", "GORACE", "TERM", "NO_COLOR", "PHASED_PLAIN", "COLORTERM"} {
 		if v := ts.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}

@@ -60,19 +60,29 @@ func (j *job) newBaselines(ctx context.Context, skip plan.Skip) *baselines {
 // load reads the record. What is wrong with that is no affair of the run: phased
 // stats tells it.
 func (b *baselines) load(ctx context.Context, j *job, skip plan.Skip) {
-	all, err := j.store.Runs(ctx)
-	if err != nil {
-		return
-	}
-	fits := slices.DeleteFunc(all, func(r phased.Summary) bool {
-		return r.ID == j.id || r.Base != j.plan.Base || r.Lifecycle != j.plan.Lifecycle
-	})
-	record, _, err := readRecord(ctx, j.store, fits, baselineRuns, baselineBytes)
+	known, _, err := usualOf(ctx, j.store, j.id, j.plan.Lifecycle, j.plan.Base)
 	if err != nil {
 		return
 	}
 	b.passed = passedOver(j.plan, skip)
-	b.known = record.Baselines()
+	b.known = known
+}
+
+// usualOf reads what is usual in a lifecycle on a base, by the runs on record but
+// for one; these come back as well, newest first.
+func usualOf(ctx context.Context, store *journal.Store, but, lifecycle string, base phased.Text) (stats.Baselines, []phased.Summary, error) {
+	all, err := store.Runs(ctx)
+	if err != nil {
+		return stats.Baselines{}, nil, err
+	}
+	fits := slices.DeleteFunc(all, func(r phased.Summary) bool {
+		return r.ID == but || r.Base != base || r.Lifecycle != lifecycle
+	})
+	record, _, err := readRecord(ctx, store, fits, baselineRuns, baselineBytes)
+	if err != nil {
+		return stats.Baselines{}, nil, err
+	}
+	return record.Baselines(), fits, nil
 }
 
 // passedOver returns what a run of the plan would pass over now.
@@ -99,7 +109,17 @@ func (b *baselines) usual(ctx context.Context, phase string, hook phased.Text) (
 	}
 }
 
-// left tells how long the run of the job will go on: the form of report.Live.Left.
+// now is usual for those who do not wait.
+func (b *baselines) now(phase string, hook phased.Text) (phased.Usual, bool) {
+	select {
+	case <-b.loaded:
+		return b.known.Usual(phase, hook)
+	default:
+		return phased.Usual{}, false
+	}
+}
+
+// left tells how long the run of the job will go on.
 func (b *baselines) left(p phased.Plan) func(phased.Run, time.Time) (phased.TimeLeft, bool) {
 	passed := func(phase string, hook phased.Text) bool { return b.passed[hookKey{phase, hook}] }
 	return func(r phased.Run, now time.Time) (phased.TimeLeft, bool) {

@@ -14,6 +14,7 @@ import (
 	"phased/internal/executor"
 	"phased/internal/plan"
 	"phased/internal/trust"
+	"phased/internal/tui"
 )
 
 // World is the process that a command runs in.
@@ -23,6 +24,8 @@ type World struct {
 	Stdin, Stdout, Stderr *os.File
 	Version               string
 	BootID                func() string // the kernel's boot id; nil: as /proc has it
+
+	screen *tui.Screen // shows a run on the terminal that stderr is; nil: none does
 }
 
 // getenv returns the value of an environment variable, "" where there is none.
@@ -37,7 +40,11 @@ func (w *World) getenv(name string) string {
 
 // talk prints a line for the operator, apart from the data on stdout.
 func (w *World) talk(format string, args ...any) {
-	fmt.Fprintf(w.Stderr, "phased: "+format+"\n", args...)
+	text := fmt.Sprintf("phased: "+format, args...)
+	if w.screen != nil && w.screen.Say(text) {
+		return
+	}
+	fmt.Fprintln(w.Stderr, text)
 }
 
 // Main runs the command line and returns the exit code of the process.
@@ -157,7 +164,7 @@ func commands(w *World) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(w), newWatch(w), newPlan(w), newCheck(w),
 		newStack(w), newUnstack(w), newClean(w), newResume(w), newRebootNeeded(w), newNotify(w), newChanged(w), newEnv(w), newBlame(w), newForget(w),
-		newRuns(w), newShow(w), newStats(w), newLogs(w), newStop(w), newPrune(w),
+		newRuns(w), newTop(w), newShow(w), newStats(w), newLogs(w), newStop(w), newPrune(w),
 		newShellInit(w), newRecordShell(w),
 		newInstallPersonalities(w), newUninstallPersonalities(w),
 		newCompletion(w), newVersion(w),

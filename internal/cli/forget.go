@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -113,7 +114,10 @@ func runForgetHook(w *World, o *forgetOptions) error {
 	}
 	known = append(known, hooks...)
 	if forgot+more == 0 {
-		return invalid("nothing is remembered of a hook %q%s; --secrets is for runs", o.ref, nearest(o.ref, known, ""))
+		if slices.Contains(known, o.ref) {
+			known = nil // it is remembered elsewhere
+		}
+		return invalid("nothing is remembered of a hook %q%s%s; --secrets is for runs", o.ref, o.where(), nearest(o.ref, known, ""))
 	}
 	return nil
 }
@@ -125,7 +129,19 @@ func (o *forgetOptions) names(h state.Hook) bool {
 
 // within reports whether what is of a base and a lifecycle is meant.
 func (o *forgetOptions) within(base phased.Text, lifecycle string) bool {
-	return (o.lifecycle == "" || o.lifecycle == lifecycle) && (o.base == "" || sameDir(o.base, string(base)))
+	return (o.lifecycle == "" || o.lifecycle == lifecycle) && (o.base == "" || sameDir(absolute(o.base), string(base)))
+}
+
+// where says what the flags leave of what is remembered.
+func (o *forgetOptions) where() string {
+	where := ""
+	if o.lifecycle != "" {
+		where = " of " + report.Safe(o.lifecycle, false)
+	}
+	if o.base != "" {
+		where += " in " + report.Name(phased.Text(absolute(o.base)))
+	}
+	return where
 }
 
 // forgetSeen forgets what hooks have seen of files and what they have served.
@@ -172,7 +188,10 @@ func runForgetNotification(w *World, o *forgetOptions) error {
 		return &failure{exitInternal, damage}
 	}
 	if len(gone) == 0 {
-		return invalid("nothing is pending by the name %s%s", report.Safe(o.ref, false), nearest(o.ref, known, ""))
+		if slices.Contains(known, o.ref) {
+			known = nil // it is pending elsewhere
+		}
+		return invalid("nothing is pending by the name %s%s%s", report.Safe(o.ref, false), o.where(), nearest(o.ref, known, ""))
 	}
 	switch done, err := store.Drop(gone); {
 	case err != nil:

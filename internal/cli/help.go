@@ -22,7 +22,8 @@ func printOverview(w io.Writer) error {
   phased resume                go on where it failed; --dry-run says what would run
   phased show -2               the run before it
   phased logs last 20-render   the output of one hook
-  phased logs -f               watch the run that goes on
+  phased top                   watch the run that goes on, from another terminal
+  phased logs -f               only what its hooks write
   phased runs                  the history
   phased stats                 the slowest and flakiest hooks, and time limits
   phased stop                  end the run that goes on

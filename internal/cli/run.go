@@ -247,6 +247,7 @@ func (j *job) run(ctx context.Context, lock *journal.Lock) (phased.Run, error) {
 	}
 	j.usual = j.newBaselines(ctx, j.skipOf(m.looking()))
 	screen, manager := newScreen(j, writer), newManagerLink(j, writer)
+	defer screen.terminal.Guard()
 	held := newHookLocks(j.w, j.store.Dir(), j.id, j.plan.Surroundings.Env)
 	run, err := engine.Run(ctx, j.plan, engine.Options{
 		Executor: c.executor(j, ex), Lock: held.take,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/report"
+	"phased/internal/tui"
 )
 
 // view shows the progress of a run.
@@ -18,21 +20,35 @@ type view interface {
 	Flush() error
 }
 
-// newView returns the view that the flags and the terminal call for.
+// newView returns the view for those who want no live terminal.
 func (j *job) newView() view {
 	if j.o.json {
 		return report.NewEvents(j.w.Stdout)
 	}
-	s := j.w.style(j.o.plain, j.again)
-	if !s.Terminal {
-		p := report.NewPlain(j.w.Stdout, j.w.Stderr, s)
-		p.Left = j.usual.left(j.plan)
-		return p
+	p := report.NewPlain(j.w.Stdout, j.w.Stderr, j.w.style(true, j.again))
+	p.Left = j.usual.left(j.plan)
+	return p
+}
+
+// live returns what shows the run on a terminal; nil: plain lines do.
+func (j *job) live() *tui.Screen {
+	if j.o.json || j.o.plain || !j.w.lively(j.settings) {
+		return nil
 	}
-	l := report.NewLive(j.w.Stdout, j.w.Stderr, s)
-	l.Left = j.usual.left(j.plan)
-	l.Signs = isTerminal(j.w.Stderr) && j.w.smart()
-	return l
+	keys := j.w.Stdin
+	if j.plan.Surroundings.Stdin == "inherit" || !isTerminal(keys) {
+		keys = nil // they are for the hooks, or there are none
+	}
+	s := j.w.newScreen(keys, j.again)
+	left := j.usual.left(j.plan)
+	s.Left = func(r phased.Run, now time.Time) (phased.TimeLeft, bool) {
+		if now.Sub(r.Began) > 2*time.Second { // a person looks at it
+			j.usual.wanted()
+		}
+		return left(r, now)
+	}
+	s.Usual, s.Source = j.usual.now, j.store
+	return s
 }
 
 // shownOutput is how much of a hook's output is shown as it comes, in bytes of
@@ -49,16 +65,32 @@ type screen struct {
 	cancel   context.CancelFunc
 	gone     sync.WaitGroup
 	mu       sync.Mutex
-	stderr   view // shows what could not be recorded
+	stderr   view          // shows what could not be recorded
+	live     *tui.Screen   // nil: there are only lines
+	terminal *tui.Terminal // that it draws on
+	over     chan struct{} // closed when nothing is shown any more
 }
 
 func newScreen(j *job, writer *journal.Writer) *screen {
-	s := &screen{j: j, writer: writer}
+	s := &screen{j: j, writer: writer, live: j.live(), over: make(chan struct{})}
+	if s.live != nil {
+		s.terminal = s.live.Terminal
+		if isTerminal(j.w.Stderr) {
+			j.w.screen = s.live
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	events := make(chan phased.Event, 64)
 	s.gone.Go(func() { s.follow(ctx, events) })
-	s.gone.Go(func() { s.show(events) })
+	s.gone.Go(func() {
+		defer close(s.over)
+		if s.live != nil {
+			s.showLive(events)
+			return
+		}
+		s.show(events)
+	})
 	return s
 }
 
@@ -81,6 +113,17 @@ func (s *screen) follow(ctx context.Context, events chan<- phased.Event) {
 		}
 		events <- e
 	}
+}
+
+// showLive shows on the terminal what follow has read. Where that cannot be
+// written to, the rest is not shown, and the run goes on.
+func (s *screen) showLive(events <-chan phased.Event) {
+	s.live.Shown = s.shown.Store
+	s.live.Broken = func(err error) {
+		// The screen itself says this: it would wait for itself.
+		fmt.Fprintf(s.j.w.Stderr, "phased: cannot show the progress: %v; the run goes on\n", err)
+	}
+	s.live.Run(context.Background(), events, nil)
 }
 
 // show prints what follow has read. Where printing fails, the rest is not
@@ -165,6 +208,10 @@ func (s *screen) catchUp() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	s.cancel()
+	select {
+	case <-s.over:
+	case <-time.After(2 * time.Second): // a terminal that takes nothing
+	}
 }
 
 // close waits until everything was shown.

@@ -7,7 +7,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"phased/internal/config"
 	"phased/internal/report"
+	"phased/internal/tui"
 )
 
 // isTerminal reports whether the file is a terminal.
@@ -45,6 +47,38 @@ func (w *World) styleOf(f *os.File, again string) report.Style {
 	s.Colour = w.getenv("NO_COLOR") == "" && w.smart()
 	s.Unicode = w.utf8()
 	return s
+}
+
+// lively reports whether stdout is a terminal on which a run can be shown as it
+// goes on: one that knows escape sequences, that is ours to draw on, and whose
+// user has not asked for lines (who has them read out, for one).
+func (w *World) lively(s *config.Settings) bool {
+	if v := w.getenv("PHASED_PLAIN"); v != "" && v != "0" || s.Terminal == "plain" {
+		return false
+	}
+	return isTerminal(w.Stdout) && w.smart() && tui.NewTerminal(nil, w.Stdout).Foreground()
+}
+
+// newScreen returns a screen on stdout; keys is where its keys come from, or nil.
+func (w *World) newScreen(keys *os.File, again string) *tui.Screen {
+	term := w.getenv("TERM")
+	s := &tui.Screen{Options: tui.Options{Style: w.styleOf(w.Stdout, again), Colours: w.colours(), Keys: keys != nil}, Terminal: tui.NewTerminal(keys, w.Stdout)}
+	s.NoOther = term == "linux"
+	s.Fallow = s.NoOther || w.getenv("XTERM_VERSION") != "" || strings.HasPrefix(term, "screen") && w.getenv("TMUX") == ""
+	return s
+}
+
+// colours is how many colours the terminal has, as far as its name and COLORTERM
+// tell.
+func (w *World) colours() int {
+	term := w.getenv("TERM")
+	switch colorterm := w.getenv("COLORTERM"); {
+	case colorterm == "truecolor", colorterm == "24bit", strings.HasSuffix(term, "-direct"):
+		return 1 << 24
+	case strings.Contains(term, "256color"):
+		return 256
+	}
+	return 16
 }
 
 // smart reports whether the terminal knows escape sequences.

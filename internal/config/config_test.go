@@ -61,7 +61,7 @@ func TestEveryKey(t *testing.T) {
 	want := &Settings{
 		File: abs, Roots: []string{"/usr/lib/phased", "/etc/phased"}, StateDir: "/srv/state", Durability: "hook",
 		Env:   map[string]string{"HTTP_PROXY": "http://proxy:3128", "PORT": "8080", "FLAG": "yes", "EMPTY": "", "OCTAL": "007"},
-		Stdin: "inherit", Dir: "/srv", Umask: 0o077, Grace: 3 * time.Second, Timeout: 36 * time.Hour,
+		Stdin: "inherit", Terminal: "plain", Dir: "/srv", Umask: 0o077, Grace: 3 * time.Second, Timeout: 36 * time.Hour,
 		PhaseTimeout: 20 * time.Minute, FailureTimeout: 36 * time.Hour, Orphans: "kill", Containment: "cgroup", Trust: "auto", OutputLimit: 512 << 10,
 		Retention:     Retention{Runs: 7, Age: 48 * time.Hour, Size: 2 << 30},
 		Personalities: Personalities{Capture: "tee", Trust: "warn"},
@@ -100,9 +100,9 @@ func TestEveryKey(t *testing.T) {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 	for key, line := range map[string]int{
-		"grace": 14, "environment.PORT": 7, "retention.age": 21, "lifecycles.cron": 27,
-		"lifecycles.cron.phases.0": 36, "lifecycles.cron.phases.1.timeout": 42, "lifecycles.cron.failure.timeout": 47,
-		"lifecycles.trees.phases.0.dir": 0, "lifecycles.cron.hooks.20-*.leak": 51, "colour": 0,
+		"grace": 15, "environment.PORT": 7, "retention.age": 22, "lifecycles.cron": 28,
+		"lifecycles.cron.phases.0": 37, "lifecycles.cron.phases.1.timeout": 43, "lifecycles.cron.failure.timeout": 48,
+		"lifecycles.trees.phases.0.dir": 0, "lifecycles.cron.hooks.20-*.leak": 52, "colour": 0,
 	} {
 		if got := got.Line(key); got != line {
 			t.Errorf("Line(%q) = %d, want %d", key, got, line)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"sort"
@@ -71,6 +72,30 @@ func TestPageHasEveryKey(t *testing.T) {
 		if diff := cmp.Diff(known, tableKeys(t, text, header)); diff != "" {
 			t.Errorf("%s, table %q (-known +page):\n%s", page, header, diff)
 		}
+	}
+}
+
+// Settings that other pages show can be read.
+func TestYAMLOfOtherPages(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, p := range pages {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
+			seen++
+			if _, err := Parse(p, []byte(b[1])); err != nil {
+				t.Errorf("%v\nin\n%s", err, b[1])
+			}
+		}
+	}
+	if seen < 7 {
+		t.Errorf("found only %d blocks of YAML", seen)
 	}
 }
 

@@ -49,6 +49,7 @@ func (d *decoder) topFields(s *Settings) []field {
 		choice("durability", &s.Durability, "run", "phase", "hook"),
 		{"environment", func(n *yaml.Node, at string) { d.environment(s, n, at) }},
 		choice("stdin", &s.Stdin, "null", "inherit"),
+		choice("terminal", &s.Terminal, "auto", "plain"),
 		{"directory", func(n *yaml.Node, at string) { put(&s.Dir)(d.absolute(n, at, "directory: /")) }},
 		{"umask", func(n *yaml.Node, at string) { put(&s.Umask)(d.octal(n, at)) }},
 		duration("grace", "10s", &s.Grace),

@@ -22,6 +22,7 @@ type Settings struct {
 	Durability     string            // run, phase or hook
 	Env            map[string]string // added to the environment of every hook
 	Stdin          string            // null or inherit
+	Terminal       string            // auto or plain: how a run is shown on a terminal
 	Dir            string            // working directory of every hook
 	Umask          int               // umask of every hook
 	Grace          time.Duration     // between TERM and KILL
@@ -175,6 +176,7 @@ func Default() *Settings {
 		Roots:          []string{"/usr/lib/phased", "/run/phased", "/etc/phased"},
 		Durability:     "phase",
 		Stdin:          "null",
+		Terminal:       "auto",
 		Dir:            "/",
 		Umask:          0o022,
 		Grace:          10 * time.Second,

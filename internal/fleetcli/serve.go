@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/state"
 	"phased/internal/web"
 )
 
@@ -61,7 +63,11 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 	if err != nil {
 		return broken("cannot tell this host's name: %v", err)
 	}
-	pages, err := web.New(web.Options{Source: store, Resolve: store.Resolve, Output: store.Output, Version: w.Version, Host: host})
+	plans := state.NewPlans(store.Dir())
+	pages, err := web.New(web.Options{
+		Source: store, Resolve: store.Resolve, Output: store.Output, Version: w.Version, Host: host,
+		Published: func(context.Context) ([]phased.PublishedPlan, error) { return plans.All() },
+	})
 	if err != nil {
 		return broken("%v", err)
 	}

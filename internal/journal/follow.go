@@ -121,35 +121,46 @@ func pass(ctx context.Context, r *reader, to taker) bool {
 // Follow implements phased.Source. It looks for more every 100 ms.
 func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[phased.Event, error] {
 	return func(yield func(phased.Event, error) bool) {
-		f, err := s.openRun(id, os.O_RDONLY)
-		if err != nil {
-			yield(phased.Event{}, err)
+		s.follow(ctx, id, whole{after, yield})
+	}
+}
+
+// Progress is Follow from the beginning for a screen: see Writer.Progress.
+func (s *Store) Progress(ctx context.Context, id string, limit int) iter.Seq2[phased.Event, error] {
+	return func(yield func(phased.Event, error) bool) {
+		s.follow(ctx, id, &progress{limit: limit, yield: yield})
+	}
+}
+
+func (s *Store) follow(ctx context.Context, id string, to taker) {
+	f, err := s.openRun(id, os.O_RDONLY)
+	if err != nil {
+		to.fail(err)
+		return
+	}
+	defer f.Close()
+	r := newReader(f, f.Name(), id)
+	t := time.NewTicker(poll)
+	defer t.Stop()
+	for {
+		if pass(ctx, r, to) {
 			return
 		}
-		defer f.Close()
-		r := newReader(f, f.Name(), id)
-		t := time.NewTicker(poll)
-		defer t.Stop()
-		for {
-			if pass(ctx, r, whole{after, yield}) {
-				return
-			}
-			live, err := s.locked(f)
-			if err != nil {
-				yield(phased.Event{}, err)
-				return
-			}
-			if !live {
-				// It may have ended between the last read and the probe.
-				pass(ctx, r, whole{after, yield})
-				return
-			}
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				yield(phased.Event{}, context.Cause(ctx))
-				return
-			}
+		live, err := s.locked(f)
+		if err != nil {
+			to.fail(err)
+			return
+		}
+		if !live {
+			// It may have ended between the last read and the probe.
+			pass(ctx, r, to)
+			return
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			to.fail(context.Cause(ctx))
+			return
 		}
 	}
 }

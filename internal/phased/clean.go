@@ -65,6 +65,9 @@ func (c cleaning) hook(p Payload) Payload {
 	case HookOutput:
 		p.Hook = c.text(p.Hook)
 		return p
+	case HookProgress:
+		p.Hook = c.text(p.Hook)
+		return p
 	case HookCut:
 		p.Hook = c.text(p.Hook)
 		return p

@@ -84,7 +84,7 @@ func TestCleanedCleansEveryText(t *testing.T) {
 		run.waiting.closed_by run.waiting.requests.phase run.waiting.requests.when run.waiting.boot_id
 		phase.started.entries.plugin phase.started.differences.what
 		hook.skipped.phase hook.skipped.reason hook.started.phase hook.started.files.type hook.started.files.path hook.started.run
-		hook.output.phase hook.output.stream hook.output.text hook.cut.phase hook.signalled.phase hook.signalled.signal
+		hook.output.phase hook.output.stream hook.output.text hook.progress.phase hook.progress.last.stream hook.progress.last.text hook.cut.phase hook.signalled.phase hook.signalled.signal
 		hook.finished.phase hook.finished.exit.cause hook.finished.files.type hook.finished.files.path hook.finished.trace.how
 		hook.finished.trace.variables.name hook.finished.trace.variables.value.attributes hook.finished.trace.variables.value.digest
 		hook.warning.phase hook.warning.code hook.slow.phase hook.summary.phase hook.notified.phase`) {

@@ -27,6 +27,7 @@ const (
 	KindHookStarted    Kind = "hook.started"
 	KindHookOutput     Kind = "hook.output"
 	KindHookCut        Kind = "hook.cut"
+	KindHookProgress   Kind = "hook.progress"
 	KindHookSignalled  Kind = "hook.signalled"
 	KindHookSlow       Kind = "hook.slow"
 	KindHookFinished   Kind = "hook.finished"
@@ -74,6 +75,7 @@ func Payloads() []Payload {
 		HookSkipped{},
 		HookStarted{},
 		HookOutput{},
+		HookProgress{},
 		HookCut{},
 		HookSignalled{},
 		HookSlow{},
@@ -417,6 +419,8 @@ func decodeSession(k Kind, raw json.RawMessage) (Payload, error) {
 		return decode[HookNotified](raw)
 	case KindHookSlow:
 		return decode[HookSlow](raw)
+	case KindHookProgress:
+		return decode[HookProgress](raw)
 	case KindSessionStarted:
 		return decode[SessionStarted](raw)
 	case KindSessionEnded:

@@ -102,6 +102,7 @@ type HookRun struct {
 	Out        int64         `json:"out,omitempty"`         // bytes captured from stdout
 	Err        int64         `json:"err,omitempty"`         // bytes captured from stderr
 	Dropped    int64         `json:"dropped,omitempty"`     // bytes left out of the record
+	Progress   *HookProgress `json:"progress,omitempty"`    // how far its output is; nil: it is all on record, or it has ended
 	Slow       *HookSlow     `json:"slow,omitempty"`        // it took much longer than usual
 	Left       bool          `json:"left,omitempty"`        // left a process behind that holds its output
 	LeftBehind []LeftBehind  `json:"left_behind,omitempty"` // processes that it has left behind
@@ -180,6 +181,10 @@ func (r *Run) Apply(e Event) bool {
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			h.Dropped += d.Dropped
 		}
+	case HookProgress:
+		if h := r.Hook(d.Phase, d.Hook); h != nil && !h.Status.Final() {
+			h.Progress, h.Out, h.Err = &d, d.Out, d.Err
+		}
 	case HookSlow:
 		if h := r.Hook(d.Phase, d.Hook); h != nil && !h.Status.Final() {
 			h.Slow = &d
@@ -187,7 +192,7 @@ func (r *Run) Apply(e Event) bool {
 	case HookFinished:
 		if h := r.Hook(d.Phase, d.Hook); h != nil {
 			exit := d.Exit
-			h.Exit, h.Status, h.Took, h.Usage = &exit, StatusOf(exit.Cause), d.Took, d.Usage
+			h.Exit, h.Status, h.Took, h.Usage, h.Progress = &exit, StatusOf(exit.Cause), d.Took, d.Usage, nil
 			h.Out, h.Err, h.Left, h.Ends = d.Out, d.Err, d.Left, d.Files
 			h.LeftBehind, h.LeftMore, h.Leak = d.LeftBehind, d.LeftMore, d.Leak
 			h.Ended, h.Ignored, h.Trace = d.Ended, d.Ignored, d.Trace

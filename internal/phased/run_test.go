@@ -24,6 +24,7 @@ func someEvent(t *rapid.T, seq uint64) Event {
 		HookStarted{Phase: phase, Hook: hook},
 		HookOutput{Phase: phase, Hook: hook},
 		HookCut{Phase: phase, Hook: hook, Dropped: 5},
+		HookProgress{Phase: phase, Hook: hook, Out: 7, Last: []OutputLine{{Stream: "out", Text: hook}}},
 		HookSignalled{Phase: phase, Hook: hook},
 		HookFinished{Phase: phase, Hook: hook, Exit: exit},
 		PhaseFinished{Phase: phase, Status: status},
@@ -175,6 +176,45 @@ func TestApplyTellsTheStory(t *testing.T) {
 	}
 	if r.Hook("migration", "10-a") != nil || r.Hook("configure", "30-c") != nil {
 		t.Error("found a hook that never ran")
+	}
+}
+
+// TestProgressOfAHook: what is known of output that is not on record yet belongs to
+// the attempt that runs, and stays only where nothing better comes.
+func TestProgressOfAHook(t *testing.T) {
+	told := func(n int64) HookProgress {
+		return HookProgress{Phase: "configure", Hook: "20-b", Out: n, Err: 1, Last: []OutputLine{{Stream: "err", Text: "\xff"}}}
+	}
+	var r Run
+	add := func(d Payload) *HookRun {
+		t.Helper()
+		if !r.Apply(Event{Run: "R", Seq: r.Seq + 1, Data: d}) {
+			t.Fatalf("%#v was refused", d)
+		}
+		return r.Hook("configure", "20-b")
+	}
+	add(RunStarted{})
+	add(PhaseStarted{Phase: "configure"})
+	add(told(4)) // of a hook that nobody has started
+	add(HookStarted{Phase: "configure", Hook: "20-b"})
+	if h := add(told(5)); h.Out != 5 || h.Err != 1 || h.Progress == nil || h.Progress.Last[0].Text != "\xff" {
+		t.Errorf("while it runs: %+v", h)
+	}
+	if h := add(told(6)); h.Out != 6 || h.Progress.Out != 6 {
+		t.Errorf("later: %+v", h)
+	}
+	if h := add(HookFinished{Phase: "configure", Hook: "20-b", Exit: Exit{Cause: CauseExit}, Out: 9, Again: true}); h.Progress != nil || h.Out != 9 || h.Err != 0 {
+		t.Errorf("at its end: %+v", h)
+	}
+	if h := add(told(10)); h.Progress != nil || h.Out != 9 {
+		t.Errorf("behind its end: %+v", h)
+	}
+	if h := add(HookStarted{Phase: "configure", Hook: "20-b", Attempt: 2}); h.Progress != nil || h.Out != 0 {
+		t.Errorf("the next attempt: %+v", h)
+	}
+	add(told(3))
+	if h := r.AsInterrupted().Phases[0].Hooks[1]; h.Progress == nil || h.Out != 3 || h.Status != StatusInterrupted {
+		t.Errorf("where phased died: %+v", h)
 	}
 }
 

@@ -114,7 +114,7 @@ func TestNothingHostileIsShown(t *testing.T) {
 		"failure report": func(b *bytes.Buffer, s Style) { _ = FailureReport(b, s, Story{Run: run, Tail: tail}) },
 		"plan":           func(b *bytes.Buffer, s Style) { _ = Plan(b, s, poisoned[phased.Plan]()) },
 		"explain":        func(b *bytes.Buffer, s Style) { _ = Explain(b, s, poisoned[[]Explanation]()) },
-		"check":          func(b *bytes.Buffer, s Style) { _ = Check(b, s, poisoned[[]Finding](), 1) },
+		"check":          func(b *bytes.Buffer, s Style) { _ = Check(b, s, poisoned[[]phased.Finding](), 1) },
 		"compare":        func(b *bytes.Buffer, s Style) { _ = Compare(b, s, poisoned[[]ToolDifference]()) },
 		"runs":           func(b *bytes.Buffer, s Style) { _ = Runs(b, s, poisoned[[]phased.Summary]()) },
 		"blame":          func(b *bytes.Buffer, s Style) { _ = Blame(b, s, poisoned[Blamed]()) },

@@ -25,10 +25,14 @@ type Options struct {
 	Resolve func(ctx context.Context, word string) (string, error)
 	// Output yields what a hook wrote, piece by piece, as far as it is on record.
 	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
+	// Published returns the plans that were published; nil: none are.
+	Published func(ctx context.Context) ([]phased.PublishedPlan, error)
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
 	Host string
+	// Streams is how many pages are kept up to date at once; 0: 64.
+	Streams int
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Log hears of requests that could not be answered; nil: nobody does.
@@ -38,7 +42,8 @@ type Options struct {
 // Server answers requests for the pages.
 type Server struct {
 	Options
-	pages map[string]*template.Template
+	pages   map[string]*template.Template
+	streams *streams
 }
 
 // New returns a Server, or an error where a page does not parse.
@@ -49,7 +54,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o}
+	s := &Server{Options: o, streams: newStreams(o.Streams)}
 	var err error
 	if s.pages, err = parsePages(s.functions()); err != nil {
 		return nil, fmt.Errorf("cannot read the pages: %w", err)
@@ -70,6 +75,12 @@ type handler func(http.ResponseWriter, *http.Request) error
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /{$}", s.runsPage},
+		{"GET /plans", s.plansPage},
+		{"GET /plans/{plan}", s.planPage},
+		{"GET /runs/{run}/plan", s.runPlanPage},
+		{"GET /checks", s.checksPage},
+		{"GET /compare", s.comparePage},
+		{"GET /live/runs", s.runsLive},
 		{"GET /static/", s.static},
 	}
 }
