@@ -46,11 +46,15 @@ func rooms() map[string]room {
 		},
 		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
-		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
-		"locks":    {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
-		"state":    {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
-		"watch":    {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
-		"systemd":  {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
+		"capsule": {
+			shut: []string{"os/exec"},
+			why:  "it puts bytes into a page and takes them out: what they say is for others, and it starts nothing",
+		},
+		"journal": {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
+		"locks":   {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
+		"state":   {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
+		"watch":   {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
+		"systemd": {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
 		"shellinit": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
 			why:  "it makes a text for a shell, and events of what the shell writes: others read, write and start",
@@ -59,9 +63,10 @@ func rooms() map[string]room {
 		"report": {shut: []string{"os", "os/exec"}, why: "it turns events into text for a writer: width, colour and time are arguments"},
 		"web": {
 			may: []string{"report"}, opens: []string{"net", "net/http", "html/template", "log/slog"}, shut: []string{"os", "os/exec"},
-			why: "it shows what a Source has; where that is kept, and who may ask, is for others",
+			why: "it shows what a Source has; where that is kept, and by what one shows that one may ask, is for others",
 		},
 		"tui":    {may: []string{"report"}, shut: []string{"os/exec"}, why: "it shows what events tell, in report's words: text in, text out, and the one terminal that it is given"},
+		"usage":  {shut: []string{"os", "os/exec"}, why: "it says what a command line is, for whichever program; what commands do is for others"},
 		"compat": {wires: true, why: "it speaks for the originals and wires the rooms for that"},
 		"cli":    {wires: true, why: "it wires the rooms and decides nothing"},
 		"fleetcli": {
@@ -109,8 +114,8 @@ type library struct {
 // libraries lists every foreign module in use.
 func libraries() map[string]library {
 	return map[string]library{
-		"github.com/spf13/cobra":           {rooms: []string{"cli", "fleetcli", "packaging/manual"}, why: "only cli and fleetcli have commands and flags, and the manual is made of them; the personalities start without it"},
-		"github.com/spf13/pflag":           {rooms: []string{"cli", "fleetcli", "packaging/manual"}, why: "only cli and fleetcli have commands and flags, and the manual is made of them; the personalities start without it"},
+		"github.com/spf13/cobra":           {rooms: []string{"cli", "fleetcli", "usage", "packaging/manual"}, why: "only cli and fleetcli have commands and flags; usage tells of them, and the manual is made of them; the personalities start without it"},
+		"github.com/spf13/pflag":           {rooms: []string{"cli", "fleetcli", "usage", "packaging/manual"}, why: "only cli and fleetcli have commands and flags; usage tells of them, and the manual is made of them; the personalities start without it"},
 		"go.yaml.in/yaml/v4":               {rooms: []string{"config"}, why: "only config reads settings"},
 		"mvdan.cc/sh/v3":                   {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
 		"github.com/oklog/ulid/v2":         {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
@@ -125,6 +130,12 @@ func libraries() map[string]library {
 		},
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
+		},
+		"github.com/chromedp/chromedp": {
+			tests: true, why: "it drives a real browser in the tests of the pages",
+		},
+		"github.com/chromedp/cdproto": {
+			tests: true, why: "it has the names of what a browser is told and tells, for chromedp",
 		},
 		"github.com/santhosh-tekuri/jsonschema/v6": {
 			tests: true, why: "it validates what the schema of the settings is tested with; phased's own decoder tells people what is wrong",

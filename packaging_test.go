@@ -55,6 +55,29 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// TestServeIsShutIn lets systemd judge what the unit of the dashboard may do, and
+// holds it to what must not change whatever the sum is.
+func TestServeIsShutIn(t *testing.T) {
+	const unit = "packaging/systemd/phased-serve.service"
+	text := readPage(t, unit)
+	for _, line := range []string{
+		"User=phased", "Group=phased", "CapabilityBoundingSet=", "AmbientCapabilities=", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes",
+		"RestrictAddressFamilies=AF_INET AF_INET6", "IPAddressDeny=any", "InaccessiblePaths=-/var/lib/phased/private", "ExecStart=/usr/bin/phased serve",
+	} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("%s has no %s", unit, line)
+		}
+	}
+	if strings.Contains(text, "ReadWritePaths") || strings.Contains(text, "StateDirectory") {
+		t.Errorf("%s may write", unit)
+	}
+	// In tenths of the exposure that systemd counts, 100 being none of it shut.
+	out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--threshold=20", unit).CombinedOutput()
+	if err != nil {
+		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
+}
+
 // TestDirectoriesOfThePackage makes users and directories in a tree, as systemd
 // does on a host, and holds them against section 2 of docs/design.md.
 func TestDirectoriesOfThePackage(t *testing.T) {

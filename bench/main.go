@@ -30,6 +30,7 @@ type options struct {
 	mib     int
 	sourced int
 	space   int
+	watched int
 	tools   []string // parts of names; empty: all
 	bin     string
 	dir     string
@@ -63,6 +64,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.mib, "mib", 256, "`MiB` that the one loud hook writes; 0: leave that out")
 	f.IntVar(&o.sourced, "sourced", 1000, "`number` of small hooks that are sourced; 0: leave that out")
 	f.IntVar(&o.space, "space", 900, "`functions` of the variable space that is written down and restored, with 5 variables to 3 of them; 0: leave that out")
+	f.IntVar(&o.watched, "watched", 5, "`seconds` for which a hook writes 10 MB/s while somebody looks on; 0: leave that out")
 	f.StringVar(&o.bin, "bin", "bin", "`directory` of the built phased and its links")
 	f.StringVar(&o.dir, "dir", "", "`directory` to work in, on a real disk (default: a new one below the temporary directory)")
 	f.StringVar(&o.out, "json", "bench/out/bench.json", "`file` for the figures")
@@ -86,7 +88,7 @@ func parse(args []string) (options, error) {
 		o.tools = strings.Split(s, ",")
 		return nil
 	})
-	quick := f.Bool("quick", false, "3 rounds, 10 and 100 hooks, 16 MiB, 100 sourced hooks, 90 functions: to see that it works")
+	quick := f.Bool("quick", false, "3 rounds, 10 and 100 hooks, 16 MiB, 100 sourced hooks, 90 functions, 1 s of 10 MB/s: to see that it works")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -112,6 +114,7 @@ func (o *options) shrink(f *flag.FlagSet) {
 		"mib":     func() { o.mib = 16 },
 		"sourced": func() { o.sourced = 100 },
 		"space":   func() { o.space = 90 },
+		"watched": func() { o.watched = 1 },
 	} {
 		if !named[name] {
 			set()
@@ -153,6 +156,15 @@ func run(ctx context.Context, o options) error {
 			continue
 		}
 		if err := add(g.measure(ctx, s, o)); err != nil {
+			return err
+		}
+	}
+	if o.watched > 0 && wanted("phased run", o.tools) {
+		tables, err := watched(ctx, s, o)
+		for _, t := range tables {
+			_ = add(t, nil)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-//go:embed c/spawn.c c/first.c c/drain.c base.sh
+//go:embed c/spawn.c c/first.c c/drain.c c/pace.c base.sh
 var sources embed.FS
 
 // stage is the place where everything is measured: a directory on a real disk

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // event is what is read of a line of a run file.
@@ -23,6 +24,11 @@ type event struct {
 		Text    json.RawMessage
 		Dropped int64
 		Out     int64
+		Pid     int
+		Usage   struct {
+			User   time.Duration `json:"user_ns"`
+			System time.Duration `json:"system_ns"`
+		}
 		Changes []struct{ Name json.RawMessage }
 		Trace   struct {
 			File  string

@@ -15,7 +15,11 @@ import (
 var version = "unknown"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	code := fleetcli.Main(fleetcli.World{Argv: os.Args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Context: ctx})
 	stop()
 	os.Exit(code)

@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"phased/internal/config"
 	"phased/internal/executor"
 	"phased/internal/plan"
 	"phased/internal/trust"
 	"phased/internal/tui"
+	"phased/internal/usage"
 )
 
 // World is the process that a command runs in.
@@ -44,7 +44,7 @@ func (w *World) talk(format string, args ...any) {
 	if w.screen != nil && w.screen.Say(text) {
 		return
 	}
-	fmt.Fprintln(w.Stderr, text)
+	fmt.Fprintln(writer(w.Stderr), text)
 }
 
 // Main runs the command line and returns the exit code of the process.
@@ -58,6 +58,10 @@ func Main(w World) int {
 	}
 	if reaps(w.Argv) {
 		return executor.ReaperMain()
+	}
+	if words, ok := completesSibling(w.Argv); ok {
+		code, _ := codeOf(runSibling(&w, words)) // it came back: a shell that completes wants no talk
+		return code
 	}
 	root := newRoot(&w)
 	root.SetArgs(runArguments(w.Argv[1:]))
@@ -139,6 +143,7 @@ func newRoot(w *World) *cobra.Command {
 		root.AddCommand(newChanged(w))
 	default:
 		root.AddCommand(commands(w)...)
+		root.AddCommand(siblings(w)...)
 	}
 	root.SetHelpCommand(newHelp(w))
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
@@ -176,44 +181,22 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	var names []string
-	for _, c := range cmd.Commands() {
-		if !c.Hidden {
-			names = append(names, c.Name())
-		}
-	}
-	return invalid("unknown command %q%s (phased help lists the commands)", args[0], nearest(args[0], names, ""))
+	return invalid("%w", usage.Unknown(cmd, args[0]))
 }
 
 // nearest returns "; did you mean X?" where a known word is near.
-func nearest(word string, known []string, prefix string) string {
-	if n := config.Nearest(word, known); n != "" {
-		return "; did you mean " + prefix + n + "?"
-	}
-	return ""
+func nearest(word string, known []string) string {
+	return usage.Nearest(word, known, "")
 }
 
 // flagError tells of a flag that cannot be read, with the nearest one.
-func flagError(cmd *cobra.Command, err error) error {
-	help := fmt.Sprintf(" (phased help %s lists the flags)", cmd.Name())
-	if cmd.Name() == "phased" {
-		help = " (phased help lists the commands)"
-	}
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		name := unknown.GetSpecifiedName()
-		return invalid("%s: unknown flag --%s%s%s", cmd.Name(), name, nearest(name, names, "--"), help)
-	}
-	return invalid("%s: %v%s", cmd.Name(), err, help)
-}
+func flagError(cmd *cobra.Command, err error) error { return invalid("%w", usage.Flag(cmd, err)) }
 
 // atMost refuses more arguments than a command takes.
 func atMost(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {
-			return invalid("%s: unexpected argument %q; usage: %s", cmd.Name(), args[n], cmd.UseLine())
+			return invalid("%w", usage.Extra(cmd, args[n]))
 		}
 		return nil
 	}

@@ -117,7 +117,7 @@ func runForgetHook(w *World, o *forgetOptions) error {
 		if slices.Contains(known, o.ref) {
 			known = nil // it is remembered elsewhere
 		}
-		return invalid("nothing is remembered of a hook %q%s%s; --secrets is for runs", o.ref, o.where(), nearest(o.ref, known, ""))
+		return invalid("nothing is remembered of a hook %q%s%s; --secrets is for runs", o.ref, o.where(), nearest(o.ref, known))
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func runForgetNotification(w *World, o *forgetOptions) error {
 		if slices.Contains(known, o.ref) {
 			known = nil // it is pending elsewhere
 		}
-		return invalid("nothing is pending by the name %s%s%s", report.Safe(o.ref, false), o.where(), nearest(o.ref, known, ""))
+		return invalid("nothing is pending by the name %s%s%s", report.Safe(o.ref, false), o.where(), nearest(o.ref, known))
 	}
 	switch done, err := store.Drop(gone); {
 	case err != nil:

@@ -1,12 +1,11 @@
 package cli
 
 import (
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"phased/internal/usage"
 )
 
 // printOverview prints what phased is and what to type.
@@ -38,6 +37,11 @@ Of hooks that are sourced into one bash, as those of DevStack's extras.d:
   phased env                   the variables, functions and options that they share
   phased blame NAME            which hook set, changed or removed one
 
+For people elsewhere:
+
+  phased serve                 the runs in a browser: http://127.0.0.1:8642/
+  phased capsule -o run.html   a run as one file, for a ticket
+
 In a hook:
 
   phased notify nginx          let hooks run that wait for that, once
@@ -56,54 +60,7 @@ func printHelp(w io.Writer, cmd *cobra.Command) error {
 	if !cmd.HasParent() {
 		return printOverview(w)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "usage: %s\n\n", cmd.UseLine())
-	text := cmd.Long
-	if text == "" {
-		text = strings.ToUpper(cmd.Short[:1]) + cmd.Short[1:] + "."
-	}
-	b.WriteString(strings.TrimSpace(text) + "\n")
-	if cmd.HasAvailableLocalFlags() {
-		b.WriteString("\n")
-		writeFlags(&b, cmd.LocalFlags())
-	}
-	if cmd.Example != "" {
-		b.WriteString("\nexamples:\n")
-		for line := range strings.SplitSeq(strings.TrimSpace(cmd.Example), "\n") {
-			b.WriteString("  " + strings.TrimSpace(line) + "\n")
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// writeFlags writes a flag a line.
-func writeFlags(b *strings.Builder, flags *pflag.FlagSet) {
-	type row struct{ left, right string }
-	var rows []row
-	wide := 0
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
-		}
-		value, usage := pflag.UnquoteUsage(f)
-		left := "    --" + f.Name
-		if f.Shorthand != "" {
-			left = "-" + f.Shorthand + ", --" + f.Name
-		}
-		switch {
-		case value == "" || f.Value.Type() == "bool":
-		case f.NoOptDefVal != "":
-			left += "[=" + value + "]"
-		default:
-			left += " " + value
-		}
-		rows = append(rows, row{left, usage})
-		wide = max(wide, len(left))
-	})
-	for _, r := range rows {
-		fmt.Fprintf(b, "  %-*s  %s\n", wide, r.left, r.right)
-	}
+	return usage.Help(w, cmd)
 }
 
 // newHelp returns `phased help`.
@@ -121,6 +78,9 @@ func newHelp(w *World) *cobra.Command {
 			found, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 || found == cmd.Root() {
 				return knownCommand(cmd.Root(), args)
+			}
+			if usage.Short(found.Name()) != "" {
+				return runSibling(w, []string{"help", found.Name()})
 			}
 			found.InitDefaultHelpFlag()
 			return printHelp(w.Stdout, found)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"os/signal"
 	"slices"
@@ -19,6 +20,7 @@ import (
 type logsOptions struct {
 	places
 	ref    string
+	file   string // of a run that is not of the record; "": none
 	hook   string // HOOK or PHASE/HOOK; "" all
 	follow bool
 	raw    bool
@@ -39,7 +41,8 @@ the bytes as the hooks wrote them.
 		Example: `phased logs
 phased logs last 20-render
 phased logs -2 configure/20-render --stream err
-phased logs -f`,
+phased logs -f
+phased logs --file run.html 20-render`,
 		Args:              atMost(2),
 		ValidArgsFunction: completeRuns(w, &o.places, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +61,7 @@ phased logs -f`,
 	f.BoolVar(&o.raw, "raw", false, "print the bytes and nothing else")
 	f.StringVar(&o.stream, "stream", "", "only `STREAM`: out or err")
 	f.BoolVar(&o.json, "json", false, "print the events of the output as JSON lines")
+	f.StringVar(&o.file, "file", "", "of the run in `FILE`: a page that phased capsule made, or a copied run file")
 	o.places.addFlags(f)
 	return cmd
 }
@@ -66,6 +70,9 @@ phased logs -f`,
 func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 	if o.stream != "" && o.stream != "out" && o.stream != "err" {
 		return invalid("logs: --stream %q: expected out or err", o.stream)
+	}
+	if o.file != "" {
+		return logsOfFile(ctx, w, o)
 	}
 	store, err := o.places.record(w)
 	if err != nil {
@@ -90,10 +97,43 @@ func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 	if o.follow {
 		events = store.Follow(ctx, r.ID, 0)
 	}
-	if err := o.print(w, events, phase, hook); err != nil && ctx.Err() == nil {
+	if err := o.print(w, r, events, phase, hook); err != nil && ctx.Err() == nil {
 		return broken("cannot read the record of run %s: %v", r.ID, err)
 	}
 	return nil
+}
+
+// logsOfFile is `phased logs --file`. The one run need not be named.
+func logsOfFile(ctx context.Context, w *World, o *logsOptions) error {
+	if o.follow {
+		return invalid("logs: -f does not go with --file: nothing is added to a copy")
+	}
+	run, done, err := openCopy(o.file)
+	if err != nil {
+		return err
+	}
+	defer done()
+	switch named := namesCopy(o.ref, run.ID()); {
+	case !named && o.hook == "":
+		o.hook = o.ref
+	case !named:
+		return invalid("logs: %s holds run %s, and no other", o.file, run.ID())
+	}
+	r, damage := findCopy(ctx, w, o.file, run)
+	phase, hook, err := o.chosen(r)
+	if err != nil {
+		return err
+	}
+	if r.Start.Output == "inherited" {
+		w.talk("the output of run %s was inherited by its hooks and not recorded", r.ID)
+		return damage
+	}
+	if err := o.print(w, r, run.Events(ctx), phase, hook); err != nil {
+		if _, damaged := errors.AsType[*journal.CorruptError](err); !damaged {
+			return broken("cannot read %s: %v", o.file, err)
+		}
+	}
+	return damage
 }
 
 // chosen returns the phase and the hook that HOOK stands for.
@@ -124,7 +164,7 @@ func (o *logsOptions) chosen(r phased.Run) (phase string, hook phased.Text, err 
 			like = append(like, bare)
 		}
 	}
-	return "", "", invalid("logs: no hook %s ran in run %s%s (%s)", report.Name(phased.Text(o.hook)), r.ID, nearest(o.hook, like, ""), ranText(names))
+	return "", "", invalid("logs: no hook %s ran in run %s%s (%s)", report.Name(phased.Text(o.hook)), r.ID, nearest(o.hook, like), ranText(names))
 }
 
 // ranText lists the hooks of a run, the first of them.
@@ -152,9 +192,9 @@ func hookNames(r phased.Run) []string {
 }
 
 // print prints the chosen hooks' output.
-func (o *logsOptions) print(w *World, events iter.Seq2[phased.Event, error], phase string, hook phased.Text) error {
+func (o *logsOptions) print(w *World, r phased.Run, events iter.Seq2[phased.Event, error], phase string, hook phased.Text) error {
 	logs := report.NewLogs(w.Stdout, w.Stderr, w.style(false, o.places.again()))
-	logs.Headings, logs.Raw, logs.Stream = hook == "" && !o.raw, o.raw, o.stream
+	logs.Headings, logs.Raw, logs.Stream, logs.Over = hook == "" && !o.raw, o.raw, o.stream, r.Status.Final()
 	lines := report.NewEvents(w.Stdout)
 	mine := func(p string, h phased.Text) bool { return (phase == "" || p == phase) && (hook == "" || h == hook) }
 	for e, err := range events {
@@ -176,6 +216,10 @@ func (o *logsOptions) print(w *World, events iter.Seq2[phased.Event, error], pha
 				lines.Event(e)
 			} else if mine(d.Phase, d.Hook) {
 				logs.Cut(d)
+			}
+		case phased.HookProgress:
+			if mine(d.Phase, d.Hook) && !o.json {
+				logs.Progress(d, o.follow)
 			}
 		case phased.HookFinished:
 			logs.HookEnd(d.Phase, d.Hook)

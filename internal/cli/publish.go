@@ -86,14 +86,14 @@ func (o *planOptions) plans(w *World, s *config.Settings, create bool) (state.Pl
 	if err != nil {
 		return state.Plans{}, err
 	}
-	any := o.places.anyOwner(s)
+	anyOwner := o.places.anyOwner(s)
 	if create { // with the owner, the group and the trust that runs have
-		if _, err := journal.Open(dir, journal.Options{Create: true, AnyOwner: any}); err != nil {
+		if _, err := journal.Open(dir, journal.Options{Create: true, AnyOwner: anyOwner}); err != nil {
 			return state.Plans{}, notOpened(err)
 		}
 	}
 	plans := state.NewPlans(dir)
-	plans.AnyOwner = any
+	plans.AnyOwner = anyOwner
 	return plans, nil
 }
 

@@ -23,9 +23,9 @@ type view interface {
 // newView returns the view for those who want no live terminal.
 func (j *job) newView() view {
 	if j.o.json {
-		return report.NewEvents(j.w.Stdout)
+		return report.NewEvents(writer(j.w.Stdout))
 	}
-	p := report.NewPlain(j.w.Stdout, j.w.Stderr, j.w.style(true, j.again))
+	p := report.NewPlain(writer(j.w.Stdout), writer(j.w.Stderr), j.w.style(true, j.again))
 	p.Left = j.usual.left(j.plan)
 	return p
 }
@@ -36,8 +36,8 @@ func (j *job) live() *tui.Screen {
 		return nil
 	}
 	keys := j.w.Stdin
-	if j.plan.Surroundings.Stdin == "inherit" || !isTerminal(keys) {
-		keys = nil // they are for the hooks, or there are none
+	if j.plan.Surroundings.Stdin == "inherit" || !isTerminal(keys) || j.w.getenv(watchGroup) != "" {
+		keys = nil // they are for the hooks, or the watch, or there are none
 	}
 	s := j.w.newScreen(keys, j.again)
 	left := j.usual.left(j.plan)
@@ -107,9 +107,6 @@ func (s *screen) follow(ctx context.Context, events chan<- phased.Event) {
 				s.j.w.talk("cannot show the progress: %v", err)
 			}
 			return
-		}
-		if e.Time.IsZero() { // output that is not shown
-			e.Time = time.Now()
 		}
 		events <- e
 	}

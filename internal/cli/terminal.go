@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +18,15 @@ import (
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+// writer writes to a file. A run must not be stopped by what it tells: where that is
+// a terminal, whose background it may be in, nothing of it stops.
+func writer(f *os.File) io.Writer {
+	if isTerminal(f) {
+		return tui.NewTerminal(nil, f)
+	}
+	return f
 }
 
 // width returns the columns of a terminal, 0 where they are not known.
@@ -56,13 +67,27 @@ func (w *World) lively(s *config.Settings) bool {
 	if v := w.getenv("PHASED_PLAIN"); v != "" && v != "0" || s.Terminal == "plain" {
 		return false
 	}
-	return isTerminal(w.Stdout) && w.smart() && tui.NewTerminal(nil, w.Stdout).Foreground()
+	return isTerminal(w.Stdout) && w.smart() && w.terminal(nil).Foreground()
+}
+
+// watchGroup names the process group of the watch that has started a run: where that
+// is in the foreground, the run may draw, although its own group is not.
+const watchGroup = "PHASED_WATCH_GROUP"
+
+// terminal returns the terminal that stdout is; keys is where its keys come from, or
+// nil.
+func (w *World) terminal(keys *os.File) *tui.Terminal {
+	t := tui.NewTerminal(keys, w.Stdout)
+	if group, err := strconv.Atoi(w.getenv(watchGroup)); err == nil {
+		t.For = group
+	}
+	return t
 }
 
 // newScreen returns a screen on stdout; keys is where its keys come from, or nil.
 func (w *World) newScreen(keys *os.File, again string) *tui.Screen {
 	term := w.getenv("TERM")
-	s := &tui.Screen{Options: tui.Options{Style: w.styleOf(w.Stdout, again), Colours: w.colours(), Keys: keys != nil}, Terminal: tui.NewTerminal(keys, w.Stdout)}
+	s := &tui.Screen{Options: tui.Options{Style: w.styleOf(w.Stdout, again), Colours: w.colours(), Keys: keys != nil}, Terminal: w.terminal(keys)}
 	s.NoOther = term == "linux"
 	s.Fallow = s.NoOther || w.getenv("XTERM_VERSION") != "" || strings.HasPrefix(term, "screen") && w.getenv("TMUX") == ""
 	return s

@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"phased/internal/phased"
 	"phased/internal/report"
@@ -138,7 +140,9 @@ func (v *vigil) await(ctx context.Context, run *os.Process, done <-chan error) e
 	if s := stopOf(ctx); s != nil {
 		sig = s.Signal
 	}
-	v.w.talk("watch: told to stop by %s: ending the run that goes on", phased.SignalName(sig))
+	if !isTerminal(v.w.Stdout) { // where the run says so itself
+		v.w.talk("watch: told to stop by %s: ending the run that goes on", phased.SignalName(sig))
+	}
 	send := []string{"STOPPING=1", systemd.Status("told to stop: ending the run that goes on")}
 	if most := endings(v.plan); most > 0 {
 		send = append(send, systemd.Extend(most))
@@ -235,12 +239,15 @@ func (v *vigil) command(reason string) *exec.Cmd {
 	}
 	for _, e := range v.w.Environ {
 		switch name, _, _ := strings.Cut(e, "="); name {
-		case "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "TRIGGER_UNIT", "TRIGGER_PATH", "PHASED_TRIGGER", statusFD:
+		case "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "TRIGGER_UNIT", "TRIGGER_PATH", "PHASED_TRIGGER", statusFD, watchGroup:
 		default:
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
 	cmd.Env = append(cmd.Env, "PHASED_TRIGGER=watch: "+reason)
+	if isTerminal(v.w.Stdout) {
+		cmd.Env = append(cmd.Env, watchGroup+"="+strconv.Itoa(unix.Getpgrp()))
+	}
 	return cmd
 }
 

@@ -31,6 +31,8 @@ type capture struct {
 	tail  ring
 	aside aside
 	tees  [2]*tee
+	// progress tells how far the hook is beyond what goes out as it comes.
+	progress progress
 
 	redact *redact.Set // nil: there are no secrets
 	clean  *cleaner
@@ -77,6 +79,7 @@ func (c *capture) begin(sink phased.Sink, h phased.Hook) {
 	c.count = [2]int64{}
 	c.live = c.limit / 2
 	c.tail.reset(int(c.limit-c.live), ringSlack)
+	c.progress = progress{}
 	c.tell(false)
 	for _, t := range c.tees {
 		if t != nil {
@@ -90,6 +93,7 @@ func (c *capture) after(sink phased.Sink, h phased.Hook) {
 	c.begin(sink, h)
 	c.live = lateLimit
 	c.tail.reset(0, ringSlack)
+	c.progress = progress{off: true}
 	c.tell(true)
 }
 
@@ -194,6 +198,7 @@ func (c *capture) take(i, fd int, now time.Time) (n int, filled bool, err error)
 		}
 	} else {
 		c.tail.took(i, n)
+		c.progress.take(c, now)
 	}
 	return n, n == len(p), nil
 }

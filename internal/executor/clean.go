@@ -104,12 +104,8 @@ func (c *cleaner) finish(gap edges, goesOn bool) {
 				out = append(out, phased.Part{Stream: stream(i), Bytes: p})
 			}
 		}
-		before := gap.last[i]
-		if len(before) < gap.reach { // all that there was in the gap: what was before it is near enough
-			before = append(bytes.Clone(t.last), before...)
-		}
 		if goesOn {
-			t.stream.Skip(before)
+			t.stream.Skip(gap.before(i, t.last))
 		}
 		t.last = t.last[:0]
 	}

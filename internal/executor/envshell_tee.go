@@ -79,7 +79,7 @@ func (c *capturing) pump() {
 		default:
 		}
 		fds := []unix.PollFd{{Fd: int32(p.fds[0]), Events: unix.POLLIN}, {Fd: int32(p.fds[1]), Events: unix.POLLIN}, {Fd: int32(c.s.wake.fd), Events: unix.POLLIN}}
-		if poll(fds, p.batch.due()) != nil {
+		if poll(fds, p.due()) != nil {
 			time.Sleep(batchDelay) // out of memory: it may pass
 			continue
 		}
@@ -92,9 +92,7 @@ func (c *capturing) pump() {
 				p.read(i, now)
 			}
 		}
-		if due := p.batch.due(); !due.IsZero() && !now.Before(due) {
-			p.batch.flush(false, now)
-		}
+		p.tick(now)
 	}
 }
 

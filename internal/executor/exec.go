@@ -211,9 +211,7 @@ func (j *job) wait(ctx context.Context) error {
 				c.read(i, now)
 			}
 		}
-		if due := c.batch.due(); !due.IsZero() && !now.Before(due) {
-			c.batch.flush(false, now)
-		}
+		c.tick(now)
 		if fds[0].Revents != 0 {
 			j.gone, j.scanAt, j.pause = true, now, rescanFirst
 		}
@@ -245,7 +243,7 @@ func (t *talk) turn(news bool, now time.Time) error {
 
 // deadline returns when there is something to do without any news.
 func (j *job) deadline() time.Time {
-	d := j.lane.cap.batch.due()
+	d := j.lane.cap.due()
 	if j.session != nil {
 		d = earlier(d, j.session.askAt)
 	}

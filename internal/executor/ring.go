@@ -1,5 +1,7 @@
 package executor
 
+import "bytes"
+
 // ring keeps the last bytes that were put into it, up to max, and of which
 // stream each was. Bytes are read straight into its memory; that is larger than
 // max by slack, so that a read of any size up to this never overwrites what is
@@ -30,6 +32,16 @@ const (
 	ringWhole = 16 << 20
 	segMax    = 1<<31 - 1
 )
+
+// before returns what stands before the text behind the gap, of a stream of which
+// last came before the gap.
+func (e *edges) before(stream int, last []byte) []byte {
+	before := e.last[stream]
+	if len(before) < e.reach { // all that there was in the gap: what was before it is near enough
+		before = append(bytes.Clone(last), before...)
+	}
+	return bytes.Clone(before)
+}
 
 // reset empties the ring for another hook. Memory is kept.
 func (r *ring) reset(limit, slack int) {
@@ -144,16 +156,21 @@ func (r *ring) trim() {
 }
 
 // each calls f with what is kept, oldest first.
-func (r *ring) each(f func(stream int, p []byte)) {
-	at := r.start
+func (r *ring) each(f func(stream int, p []byte)) { r.between(0, r.total, f) }
+
+// between calls f with what is kept, oldest first, of what was put in from one
+// byte on up to another, both counted from the first that was ever put in.
+func (r *ring) between(from, to int64, f func(stream int, p []byte)) {
+	oldest := r.total - int64(r.kept)
+	end := oldest
 	for _, s := range r.segs[r.first:] {
-		for n := int(s >> 1); n > 0; {
-			k := min(n, len(r.buf)-at)
-			f(int(s&1), r.buf[at:at+k])
-			n -= k
-			if at += k; at == len(r.buf) {
-				at = 0
-			}
+		at := max(end, from)
+		end += int64(s >> 1)
+		for until := min(end, to); at < until; {
+			i := (r.start + int(at-oldest)) % len(r.buf)
+			k := min(int(until-at), len(r.buf)-i)
+			f(int(s&1), r.buf[i:i+k])
+			at += int64(k)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (s *Session) readIdle(i *idle) {
 	c := &s.lane.cap
 	for c.held() {
 		fds := []unix.PollFd{{Fd: int32(s.lane.wake.fd), Events: unix.POLLIN}, {Fd: int32(c.fds[0]), Events: unix.POLLIN}, {Fd: int32(c.fds[1]), Events: unix.POLLIN}}
-		err := poll(fds, c.batch.due())
+		err := poll(fds, c.due())
 		select {
 		case <-i.quit:
 			return
@@ -66,8 +66,6 @@ func (s *Session) readIdle(i *idle) {
 				c.read(n, now)
 			}
 		}
-		if due := c.batch.due(); !due.IsZero() && !now.Before(due) {
-			c.batch.flush(false, now)
-		}
+		c.tick(now)
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"phased/internal/usage"
 )
 
 // The exit codes, of the table that `phased help exit-codes` prints.
@@ -64,7 +68,7 @@ func broken(format string, args ...any) error {
 // Main runs the command line and returns the exit code of the process.
 func Main(w World) int {
 	root := newRoot(&w)
-	root.SetArgs(w.Argv[1:])
+	root.SetArgs(runArguments(w.Argv[1:]))
 	root.SetOut(w.Stdout)
 	root.SetErr(w.Stderr)
 	err := root.ExecuteContext(w.Context)
@@ -78,15 +82,57 @@ func Main(w World) int {
 	return exitInvalid
 }
 
+// runPrefix stands for the dash of RUN arguments such as -2 while flags are read: as
+// in the runner.
+const runPrefix = "last~"
+
+func runArguments(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if len(a) > 1 && a[0] == '-' && strings.Trim(a[1:], "0123456789") == "" {
+			out[i] = runPrefix + a[1:]
+		}
+	}
+	return out
+}
+
+// runArgument returns the RUN that an argument stands for.
+func runArgument(arg string) string {
+	if n, ok := strings.CutPrefix(arg, runPrefix); ok {
+		return "-" + n
+	}
+	return arg
+}
+
+// newRoot returns the command line. It goes by the name of phased: that is what
+// people type.
 func newRoot(w *World) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "phased-fleet",
+		Use:           "phased",
 		Short:         "the network side of phased",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return invalid("%w", usage.Unknown(cmd, args[0]))
+		},
+		RunE: func(*cobra.Command, []string) error { return printOverview(w.Stdout) },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newServe(w))
+	root.AddCommand(newServe(w), newCapsule(w))
+	root.SetHelpCommand(newHelp(w))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if err := printHelp(w.Stdout, cmd); err != nil {
+			w.talk("cannot print the help: %v", err)
+		}
+	})
+	root.SetUsageFunc(func(*cobra.Command) error { return nil })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return invalid("%w", usage.Flag(cmd, err)) })
 	return root
 }
 
@@ -94,4 +140,50 @@ func newRoot(w *World) *cobra.Command {
 // what is made of them when phased is packaged. They are not to be run.
 func Tree() *cobra.Command {
 	return newRoot(&World{Argv: []string{"phased-fleet"}, Stdout: os.Stdout, Stderr: os.Stderr, Context: context.Background()})
+}
+
+// printOverview says what this program is and what to type.
+func printOverview(out io.Writer) error {
+	var text strings.Builder
+	text.WriteString("phased-fleet is the network side of phased. Type phased, not phased-fleet:\n\n")
+	for _, v := range usage.Verbs() {
+		fmt.Fprintf(&text, "  phased %-8s %s\n", v.Name, v.Short)
+	}
+	text.WriteString("\nphased help COMMAND tells all about one.\n")
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+func printHelp(out io.Writer, cmd *cobra.Command) error {
+	if !cmd.HasParent() {
+		return printOverview(out)
+	}
+	return usage.Help(out, cmd)
+}
+
+// newHelp returns `phased help` of what is here.
+func newHelp(w *World) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "tell about a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return printOverview(w.Stdout)
+			}
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 || found == cmd.Root() {
+				return invalid("%w", usage.Unknown(cmd.Root(), args[0]))
+			}
+			found.InitDefaultHelpFlag()
+			return printHelp(w.Stdout, found)
+		},
+	}
+}
+
+// noArguments refuses arguments.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return invalid("%w", usage.Extra(cmd, args[0]))
 }

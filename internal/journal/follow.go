@@ -29,7 +29,7 @@ func (w *Writer) Follow(ctx context.Context, after uint64) iter.Seq2[phased.Even
 
 // Progress is Follow for a screen. Of a hook that writes much it yields the
 // first limit bytes of output and the last piece; in place of each piece between
-// them comes an output event without text.
+// them comes an output event without text, whose time is near enough.
 func (w *Writer) Progress(ctx context.Context, limit int) iter.Seq2[phased.Event, error] {
 	return func(yield func(phased.Event, error) bool) {
 		w.follow(ctx, &progress{limit: limit, yield: yield})
@@ -125,7 +125,9 @@ func (s *Store) Follow(ctx context.Context, id string, after uint64) iter.Seq2[p
 	}
 }
 
-// Progress is Follow from the beginning for a screen: see Writer.Progress.
+// Progress is Follow, from the beginning on, for a screen: see Writer.Progress. The
+// text of output that it leaves out is not decoded, so that who comes late to a run
+// with much output is soon where the run is.
 func (s *Store) Progress(ctx context.Context, id string, limit int) iter.Seq2[phased.Event, error] {
 	return func(yield func(phased.Event, error) bool) {
 		s.follow(ctx, id, &progress{limit: limit, yield: yield})

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"time"
 
 	"phased/internal/phased"
 )
@@ -67,6 +68,7 @@ type progress struct {
 	held  record            // the last piece of output that was not yielded
 	of    *shown            // whose it is
 	line  []byte            // its line
+	began time.Time         // of the run, by the last event that was decoded
 }
 
 // shown is how much of a hook's output was seen.
@@ -89,13 +91,14 @@ func (t *progress) take(r *reader, rec record) (bool, error) {
 		if !t.drop() { // what is held is of another hook, which goes on
 			return false, nil
 		}
-	} else if more, err := t.release(r); !more || err != nil {
+	} else if more, err := t.before(r, rec.kind); !more || err != nil {
 		return false, err
 	}
 	e, err := r.decode(rec)
 	if err != nil {
 		return false, err
 	}
+	t.began = e.Time.Add(-e.Mono)
 	switch d := e.Data.(type) {
 	case phased.HookStarted:
 		t.forget(d.Phase, d.Hook)
@@ -110,6 +113,15 @@ func (t *progress) take(r *reader, rec record) (bool, error) {
 		}
 	}
 	return t.yield(e, nil), nil
+}
+
+// before yields the piece that is kept before an event: with its text, unless the
+// event has a text of its own that is newer.
+func (t *progress) before(r *reader, kind phased.Kind) (bool, error) {
+	if kind == phased.KindHookProgress {
+		return t.drop(), nil
+	}
+	return t.release(r)
 }
 
 // forget begins to count anew for a hook.
@@ -143,7 +155,7 @@ func (t *progress) drop() bool {
 	if t.held = (record{}); was.line == nil {
 		return true
 	}
-	return t.yield(phased.Event{Run: was.run, Seq: was.seq, Mono: was.mono, Data: phased.HookOutput{Phase: t.of.phase, Hook: t.of.hook}}, nil)
+	return t.yield(phased.Event{Run: was.run, Seq: was.seq, Time: t.began.Add(was.mono), Mono: was.mono, Data: phased.HookOutput{Phase: t.of.phase, Hook: t.of.hook}}, nil)
 }
 
 // release yields the piece that is kept.

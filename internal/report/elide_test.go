@@ -12,17 +12,10 @@ import (
 // Output that is left out is told once a hook, with the way to see it, and does
 // not count as silence; what comes after it is shown.
 func TestElidedOutputIsToldOnce(t *testing.T) {
-	for _, name := range []string{"plain", "live"} {
+	for _, name := range []string{"plain"} {
 		t.Run(name, func(t *testing.T) {
 			var out, sign bytes.Buffer
-			var v interface {
-				Event(phased.Event)
-				Tick(time.Time)
-				Flush() error
-			}
-			if v = NewPlain(&out, &sign, Style{}); name == "live" {
-				v = NewLive(&out, &sign, Style{Width: 80})
-			}
+			v := NewPlain(&out, &sign, Style{})
 			now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			seq := uint64(0)
 			add := func(d phased.Payload) {

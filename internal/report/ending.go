@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"phased/internal/phased"
 )
@@ -20,26 +22,39 @@ func Ending(w io.Writer, s Style, st Story) error {
 	case r.Waiting != nil:
 		p.waiting(*r.Waiting)
 		p.howFar(r)
-		p.next([][2]string{
+		p.apart([][2]string{
 			{p.Command("resume", "--after-reboot"), "go on, once the host was rebooted"},
 			{p.Command("show", p.id(r.ID)), "what happened"},
 		})
 	case r.Status == phased.StatusInterrupted:
 		p.headline(st)
-		p.next(p.endNext(st))
+		p.apart(p.endNext(st))
 	case r.Failure == nil:
 		p.succeeded(r)
 	default:
 		p.failed(st, brief())
-		if len(st.Tail.Lines) > 0 {
-			p.line("")
-			p.tail(st.Tail)
-		}
+		p.lastWords(st)
 		p.line("")
 		p.howFar(r)
-		p.next(p.endNext(st))
+		p.apart(p.endNext(st))
 	}
 	return p.flush()
+}
+
+// lastWords prints the end of the output of the hook that failed.
+func (p *printer) lastWords(st Story) {
+	f := st.Run.Failure
+	h := st.Run.Hook(f.Phase, f.Hook)
+	switch {
+	case len(st.Tail.Lines) > 0:
+		p.line("")
+		p.tail(st.Tail)
+	case h == nil || f.Hook == "":
+	case st.Run.Start.Output == "inherited":
+		p.line("  " + p.outputPlace(st.Run, *h))
+	default:
+		p.line(p.paint(dim, "  no output"))
+	}
 }
 
 // succeeded ends a run that went well, or half-way.
@@ -53,13 +68,36 @@ func (p *printer) succeeded(r phased.Run) {
 	if failed > 0 {
 		what += p.paint(yellow, fmt.Sprintf(", %d failed and ended nothing", failed))
 	}
-	p.line(p.right(what, p.paint(dim, p.Command("show", p.id(r.ID)))))
+	show := p.paint(dim, p.Command("show", p.id(r.ID)))
+	if columns(what)+columns(show)+2 > p.width() {
+		p.line(what)
+		p.line("  " + show)
+		return
+	}
+	p.line(p.right(what, show))
 }
 
 // howFar tells how far a run came, and what phased exits with.
 func (p *printer) howFar(r phased.Run) {
 	ran, failed := r.Counts()
 	p.line("  after " + Took(r.Took) + ": " + tally(ran, failed, r.Start.Hooks) + fmt.Sprintf("; phased exits %d", r.ExitCode))
+}
+
+// apart is next; what a command does that does not fit beside it stands above it,
+// so that it can be copied.
+func (p *printer) apart(commands [][2]string) {
+	fits := func(c [2]string) bool { return columns(c[0])+columns(c[1])+5 <= p.width() }
+	beside := slices.DeleteFunc(slices.Clone(commands), func(c [2]string) bool { return !fits(c) })
+	lines := strings.Split(p.Next(beside), "\n")
+	for _, c := range commands {
+		if fits(c) {
+			p.line(lines[0])
+			lines = lines[1:]
+			continue
+		}
+		p.line("  " + p.paint(dim, c[1]+":"))
+		p.line("    " + c[0])
+	}
 }
 
 // endNext returns what an operator may want to type at the end of a run that
@@ -71,4 +109,55 @@ func (p *printer) endNext(st Story) [][2]string {
 		next = append(next, [2]string{p.Command("logs", id, phase+"/"+string(hook)), "all of its output"})
 	}
 	return append(next, p.afterNext(r)...)
+}
+
+// waiting prints what a run waits for, and where it goes on.
+func (p *printer) waiting(d phased.RunWaiting) {
+	p.line(p.paint(yellow, headline(phased.StatusWaiting)) + "  " + Safe(d.Why, false))
+	if d.Next != "" {
+		p.line("  goes on at " + p.paint(bold, Safe(d.Next, false)))
+	}
+}
+
+// failure prints the headline of a failure.
+func (p *printer) failure(f phased.Failure, s phased.Status) {
+	what := ""
+	if f.Phase != "" {
+		what = "  " + p.paint(bold, Hook(f.Phase, f.Hook))
+	}
+	p.line(p.paint(alarm, headline(s)) + what + "  " + ExitText(f.Exit))
+}
+
+func headline(s phased.Status) string {
+	switch s {
+	case phased.StatusTimedOut:
+		return "TIMED OUT"
+	case phased.StatusStopped:
+		return "STOPPED"
+	case phased.StatusInterrupted:
+		return "INTERRUPTED"
+	case phased.StatusWaiting:
+		return "WAITING FOR A REBOOT"
+	}
+	return "FAILED"
+}
+
+// next prints what an operator may want to type now.
+func (p *printer) next(commands [][2]string) { p.printf("%s\n", p.Next(commands)) }
+
+// Next returns commands that an operator may want to type now, a line each with
+// what it does. Where there is room, these stand below each other.
+func (s Style) Next(commands [][2]string) string {
+	wide, words := 0, 0
+	for _, c := range commands {
+		wide, words = max(wide, columns(c[0])), max(words, columns(c[1]))
+	}
+	if s.Terminal { // what is longer than the rest pushes nothing over the edge
+		wide = min(wide, max(0, s.width()-words-5))
+	}
+	lines := make([]string, len(commands))
+	for i, c := range commands {
+		lines[i] = "  " + pad(c[0], wide) + s.paint(dim, "   "+c[1])
+	}
+	return strings.Join(lines, "\n")
 }

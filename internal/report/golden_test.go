@@ -116,9 +116,12 @@ func (tp *tape) hook(phase, name string, took time.Duration, exit phased.Exit, o
 	})
 }
 
-func (tp *tape) fold() phased.Run {
+func (tp *tape) fold() phased.Run { return tp.until(len(tp.events)) }
+
+// until folds the first n events.
+func (tp *tape) until(n int) phased.Run {
 	var r phased.Run
-	for _, e := range tp.events {
+	for _, e := range tp.events[:n] {
 		r.Apply(e)
 	}
 	return r

@@ -1,8 +1,9 @@
 package report
 
 import (
-	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"phased/internal/phased"
 )
@@ -14,9 +15,11 @@ type Logs struct {
 	Headings bool   // say whose output follows, where hooks change
 	Raw      bool   // the bytes and nothing else
 	Stream   string // "out" or "err" alone; "" both
+	Over     bool   // the run goes on no more
 	out, err *printer
 	block    string
 	parts    map[string]*[2]lines
+	waiting  map[string]string // what is to be said of hooks that run: see Progress
 }
 
 // NewLogs returns a Logs that prints to out, and what a record lacks to err.
@@ -44,27 +47,25 @@ func (l *Logs) Output(o phased.HookOutput) {
 
 // Cut says where output was left out of the record.
 func (l *Logs) Cut(c phased.HookCut) {
-	text := fmt.Sprintf("[%s left out of the record here; it keeps %s of a hook]", Size(c.Dropped), Size(c.Limit))
-	if l.Raw {
-		l.out.flush()
-		l.err.line("phased: " + text)
-		l.err.flush()
-		return
-	}
-	key := Hook(c.Phase, c.Hook)
-	l.end(key)
-	l.head(key)
-	l.out.line(l.paint(dim, text))
+	l.note(Hook(c.Phase, c.Hook), Page{}.Cut(c))
 }
 
 // HookEnd prints what a hook has left without a line end.
-func (l *Logs) HookEnd(phase string, hook phased.Text) { l.end(Hook(phase, hook)) }
+func (l *Logs) HookEnd(phase string, hook phased.Text) {
+	l.end(Hook(phase, hook))
+	delete(l.waiting, Hook(phase, hook))
+}
 
 // End prints what is left without a line end and returns the first error of the
 // writer.
 func (l *Logs) End() error {
 	for key := range l.parts {
 		l.end(key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.waiting)) {
+		if text := l.waiting[key]; text != "" {
+			l.note(key, text)
+		}
 	}
 	return l.out.flush()
 }

@@ -62,6 +62,8 @@ func (p *Plain) Event(e phased.Event) {
 			return
 		}
 		p.output(d, e.Time)
+	case phased.HookProgress:
+		p.progress(e, d)
 	case phased.HookCut:
 		p.hook(d.Phase, d.Hook, fmt.Sprintf("cut: %d bytes left out of the record (limit %d)", d.Dropped, d.Limit))
 	case phased.HookSignalled:

@@ -179,7 +179,9 @@ func Left(left phased.TimeLeft) string {
 }
 
 // RunTitle tells what a run or a plan is: "refresh of /etc/phased".
-func RunTitle(lifecycle string, base phased.Text) string { return runTitle(lifecycle, base) }
+func RunTitle(lifecycle string, base phased.Text) string {
+	return Safe(runTitle(lifecycle, base), false)
+}
 
 // PhaseKind tells what is special about a phase: "failure phase", or "".
 func PhaseKind(failure bool, when phased.PhaseWhen) string {

@@ -18,6 +18,9 @@ type Story struct {
 	All  bool // every hook, also of long phases
 	// NoResume says that nothing was kept for `phased resume`.
 	NoResume bool
+	// File is the file that the run was read from, where that is none of the
+	// record: nothing can be done about such a run here.
+	File string
 }
 
 // ShowTail is how many lines of the subject's output Show has room for.
@@ -70,13 +73,24 @@ func Show(w io.Writer, s Style, st Story) error {
 }
 
 func (p *printer) headline(st Story) {
+	if !p.headlineAlone(st) {
+		return
+	}
+	phase, hook, found := Subject(st.Run)
+	if h := st.Run.Hook(phase, hook); st.Run.Waiting == nil && found && h != nil {
+		p.subject(st, *h)
+	}
+	p.line("")
+}
+
+// headlineAlone prints what there is to say first of a run, without any output. It
+// reports whether there was something.
+func (p *printer) headlineAlone(st Story) bool {
 	r := st.Run
 	phase, hook, found := Subject(r)
 	switch {
 	case r.Waiting != nil:
 		p.waiting(*r.Waiting)
-		p.line("")
-		return
 	case r.Failure != nil && r.Status != phased.StatusInterrupted:
 		p.failed(st, everything())
 	case r.Status == phased.StatusInterrupted:
@@ -104,18 +118,16 @@ func (p *printer) headline(st Story) {
 	case endedHalfWay(r) != nil:
 		p.halfWay(*endedHalfWay(r))
 	default:
-		return
+		return false
 	}
-	if h := r.Hook(phase, hook); found && h != nil {
-		p.subject(st, *h)
-	}
-	p.line("")
+	return true
 }
 
 // subject prints the end of a hook's output.
 func (p *printer) subject(st Story, h phased.HookRun) {
 	p.line("")
 	switch {
+	case p.progress(h):
 	case len(st.Tail.Lines) > 0:
 		p.tail(st.Tail)
 	case st.Run.Start.Output == "inherited":
@@ -238,7 +250,12 @@ func (p *printer) facts(r phased.Run) {
 	}
 }
 
-func (p *printer) fact(name, text string) { p.line("  " + p.paint(dim, pad(name, 13)) + text) }
+func (p *printer) fact(name, text string) {
+	if p.collect != nil {
+		*p.collect = append(*p.collect, Fact{name, text})
+	}
+	p.line("  " + p.paint(dim, pad(name, 13)) + text)
+}
 
 func commandLine(argv []phased.Text) string {
 	words := make([]string, len(argv))
@@ -250,6 +267,10 @@ func commandLine(argv []phased.Text) string {
 
 func (p *printer) showNext(st Story) {
 	r := st.Run
+	if st.File != "" {
+		p.fileNext(st)
+		return
+	}
 	id := p.id(r.ID)
 	next := p.sessionNext(st)
 	if r.Waiting != nil {
@@ -270,6 +291,19 @@ func (p *printer) showNext(st Story) {
 		p.line("")
 		p.next(next)
 	}
+}
+
+// fileNext suggests what can be done with a run that was read from a file.
+func (p *printer) fileNext(st Story) {
+	if st.Run.Start.Output == "inherited" {
+		return
+	}
+	var next [][2]string
+	if phase, hook, ok := Subject(st.Run); ok {
+		next = append(next, [2]string{p.Command("logs", "--file", st.File, phase+"/"+string(hook)), "all of its output"})
+	}
+	p.line("")
+	p.next(append(next, [2]string{p.Command("logs", "--file", st.File), "the output of all hooks"}))
 }
 
 // running returns how long something has been going on.

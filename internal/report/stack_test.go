@@ -365,17 +365,12 @@ func TestNoResumeIsNotSuggested(t *testing.T) {
 	} {
 		var b bytes.Buffer
 		story := Story{Run: c.tp.fold(), NoResume: c.no}
-		live, plain := NewLive(&b, &b, Style{Terminal: true}), NewPlain(&b, &b, Style{})
-		live.NoResume, plain.NoResume = c.no, c.no
+		plain := NewPlain(&b, &b, Style{})
+		plain.NoResume = c.no
 		for i, draw := range []func() error{
 			func() error { return Show(&b, Style{}, story) },
 			func() error { return FailureReport(&b, Style{}, story) },
-			func() error {
-				for _, e := range c.tp.events {
-					live.Event(e)
-				}
-				return live.Flush()
-			},
+			func() error { return Ending(&b, Style{Terminal: true}, story) },
 			func() error {
 				for _, e := range c.tp.events {
 					plain.Event(e)

@@ -111,17 +111,18 @@ func TestTimeLeftInLifeSigns(t *testing.T) {
 	}
 	golden(t, "time-left", func(b *bytes.Buffer, s Style) {
 		v := progress(b, s)
-		switch v := v.(type) {
-		case *Live:
-			v.Left = left
-		case *Plain:
+		if v, ok := v.(*Plain); ok {
 			v.Left = left
 		}
 		for _, e := range tp.events[:3] {
 			v.Event(e)
 		}
 		for _, age := range []int{1, 2, 21, 61, 90, 130, 199, 200, 260, 350} {
-			v.Tick(t0.Add(time.Duration(age) * time.Second))
+			now := t0.Add(time.Duration(age) * time.Second)
+			v.Tick(now)
+			if left, ok := left(tp.until(3), now); ok && s.Terminal {
+				fmt.Fprintln(b, Left(left))
+			}
 		}
 		v.Flush()
 	})

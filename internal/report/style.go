@@ -134,6 +134,8 @@ type printer struct {
 	w    *bufio.Writer
 	err  error
 	text []byte // of the last printf
+	// collect, where it is set, gets what fact prints as well.
+	collect *[]Fact
 }
 
 func newPrinter(w io.Writer, s Style) *printer { return &printer{Style: s, w: bufio.NewWriter(w)} }
@@ -160,9 +162,6 @@ func (p *printer) raw(text []byte) {
 		_, p.err = p.w.Write(text)
 	}
 }
-
-// erase empties the line that the cursor is in.
-func (p *printer) erase() { p.raw([]byte("\r\x1b[K")) }
 
 // line prints the text without blanks at its end.
 func (p *printer) line(text string) { p.printf("%s\n", strings.TrimRight(text, " ")) }

@@ -24,6 +24,8 @@ const (
 	syncEnd   = "\x1b[?2026l"
 	eraseLine = "\x1b[2K"
 	eraseDown = "\x1b[J"
+	wrapOff   = "\x1b[?7l" // a line that takes more columns than was counted stays a line
+	wrapOn    = "\x1b[?7h"
 )
 
 // draw returns what brings lines above the frame, and the frame up to date; ""
@@ -49,6 +51,7 @@ func (c *canvas) draw(above, frame []string, whole bool, width int) string {
 	for _, line := range above {
 		c.bytes.WriteString(line + "\r\n")
 	}
+	c.wrap(frame, wrapOff)
 	for i, line := range frame {
 		if i > 0 {
 			c.bytes.WriteString("\r\n")
@@ -60,8 +63,15 @@ func (c *canvas) draw(above, frame []string, whole bool, width int) string {
 			c.bytes.WriteString("\r" + eraseLine + line)
 		}
 	}
+	c.wrap(frame, wrapOn)
 	c.drawn = slices.Clone(frame)
 	return c.sync()
+}
+
+func (c *canvas) wrap(frame []string, how string) {
+	if len(frame) > 0 {
+		c.bytes.WriteString(how)
+	}
 }
 
 // up goes to the beginning of the line that is n lines further up.
@@ -122,12 +132,17 @@ func (c *canvas) drawWhole(frame []string, width int) {
 		c.bytes.WriteString("\x1b[H\x1b[2J")
 		c.drawn, c.width = nil, width
 	}
+	if slices.Equal(frame, c.drawn) {
+		return
+	}
+	c.wrap(frame, wrapOff)
 	for i, line := range frame {
 		if i < len(c.drawn) && c.drawn[i] == line {
 			continue
 		}
 		fmt.Fprintf(&c.bytes, "\x1b[%d;1H%s%s", i+1, eraseLine, line)
 	}
+	c.wrap(frame, wrapOn)
 	c.drawn = slices.Clone(frame)
 }
 

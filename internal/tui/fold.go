@@ -25,17 +25,28 @@ func (m *Model) mark(unicode, ascii string) string {
 	return ascii
 }
 
+// status is the mark of a status.
+func (m *Model) status(s phased.Status) string {
+	if s == phased.StatusWaiting {
+		return m.paint(yellow, m.mark("↻", "~"))
+	}
+	return m.o.StatusMark(s)
+}
+
 // more stands where something was cut.
 func (m *Model) more() string { return m.mark("…", "~") }
 
 // fit returns a line in the columns of the terminal: one is left free, as a line
 // that fills its row is told in different ways by terminals.
-func (m *Model) fit(line string) string { return cut(line, max(1, m.w-1), m.more()) }
+func (m *Model) fit(line string) string {
+	return cut(harmless(line, m.o.Colour), max(1, m.w-1), m.more())
+}
 
 // spread returns left and right on one line of w columns; left is cut where
 // there is no room for both, and right left out where there is none for it.
 func (m *Model) spread(left, right string, w int) string {
 	w = max(1, min(w-1, 119))
+	left, right = harmless(left, m.o.Colour), harmless(right, m.o.Colour)
 	n := width(right)
 	if right == "" || n > w-10 {
 		return cut(left, w, m.more())
@@ -86,7 +97,11 @@ func (m *Model) fold(p *phaseView) {
 	if skipped != "" {
 		what += "; " + skipped
 	}
-	m.tell(m.spread(m.o.StatusMark(status)+" "+m.title(p, bold)+m.paint(dim, what), m.paint(dim, report.Took(run.Took)), m.w))
+	took := ""
+	if run.Status.Final() && run.Status != phased.StatusInterrupted {
+		took = report.Took(run.Took)
+	}
+	m.tell(m.spread(m.status(status)+" "+m.title(p, bold)+m.paint(dim, what), m.paint(dim, took), m.w))
 	for _, k := range p.skips {
 		m.tell(m.fit("    " + m.paint(dim, report.Names(k.names, 8)+"  skipped: "+report.Reason(k.reason))))
 	}
@@ -95,7 +110,7 @@ func (m *Model) fold(p *phaseView) {
 			m.tell("    " + m.paint(dim, fmt.Sprintf("and %d more: %s", len(p.notes)-i+p.more, m.style().Command("show", m.o.id(m.run.ID)))))
 			break
 		}
-		m.tell(m.noteLine(n, "    "))
+		m.tellNote(n.Note, "    ")
 	}
 	if left := report.NotRun(*run); len(left) > 0 {
 		m.tell(m.fit("    " + m.paint(dim, "not run: "+report.Names(left, 6))))
@@ -115,6 +130,27 @@ func (m *Model) tally(p *phaseView) string {
 		text += fmt.Sprintf(", %d skipped", p.passed)
 	}
 	return text
+}
+
+// tellNote tells a note for good: all of it, in as many lines as that takes.
+func (m *Model) tellNote(n report.Note, indent string) {
+	if line := m.noteLine(n, indent); width(line) < min(m.w, 120) {
+		m.tell(line)
+		return
+	}
+	parts := wrap(n.Text, max(20, min(m.w-1, 119)-len(indent)-4-width(report.Name(n.Hook))))
+	n.Text = parts[0]
+	m.tell(m.noteLine(n, indent))
+	colour := dim
+	switch n.Level {
+	case report.Warn:
+		colour = yellow
+	case report.Bad:
+		colour = red
+	}
+	for _, part := range parts[1:] {
+		m.tell(indent + "    " + m.paint(colour, part))
+	}
 }
 
 // noteLine is a note as a line.

@@ -16,13 +16,6 @@ type listView struct {
 	moved bool
 }
 
-// row is a phase, or one entry of it.
-type row struct {
-	phase *phaseView // nil: a phase that was not entered yet
-	name  string     // of the phase
-	entry int        // -1: the phase itself
-}
-
 // rowStarts returns the first row of each phase, and the number of all rows.
 func (m *Model) rowStarts() (starts []int, total int) {
 	for _, ph := range m.run.Phases {
@@ -121,7 +114,7 @@ func (m *Model) runningRow() int {
 
 func (m *Model) listRow(n int, chosen bool) string {
 	ph, entry, coming := m.entryAt(n)
-	left, right := "", ""
+	var left, right string
 	switch {
 	case ph == nil:
 		left = m.paint(dim, m.mark("· ", "- ")+report.Name(phased.Text(coming))+"  "+m.notEntered())
@@ -147,9 +140,9 @@ func (m *Model) phaseRow(ph *phased.PhaseRun) (left, right string) {
 	case ph.Missing:
 		return m.paint(dim, m.mark("· ", "- ")) + m.title(p, bold) + m.paint(dim, "  no directory"), ""
 	case ph.Status.Final():
-		return m.o.StatusMark(ph.Status) + " " + m.title(p, bold) + m.paint(dim, "  "+m.tally(p)), m.paint(dim, report.Took(ph.Took))
+		return m.status(ph.Status) + " " + m.title(p, bold) + m.paint(dim, "  "+m.tally(p)), m.paint(dim, report.Took(ph.Took))
 	}
-	return m.o.StatusMark(ph.Status) + " " + m.title(p, bold) + "  " + m.tally(p), report.About(m.now.Sub(ph.Began))
+	return m.status(ph.Status) + " " + m.title(p, bold) + "  " + m.tally(p), report.About(m.now.Sub(ph.Began))
 }
 
 func (m *Model) entryRow(ph *phased.PhaseRun, e *phased.Entry) (left, right string) {
@@ -166,11 +159,11 @@ func (m *Model) entryRow(ph *phased.PhaseRun, e *phased.Entry) (left, right stri
 	case h.Status == phased.StatusSkipped:
 		return m.paint(dim, "    "+name+"  skipped: "+report.Reason(h.Reason)), ""
 	case h.Exit == nil && h.Status == phased.StatusRunning:
-		return "  " + m.o.StatusMark(h.Status) + " " + m.paint(bold, name), report.About(m.now.Sub(h.Began))
+		return "  " + m.status(h.Status) + " " + m.paint(bold, name), report.About(m.now.Sub(h.Began))
 	case h.Exit == nil:
-		return "  " + m.o.StatusMark(h.Status) + " " + name + "  " + m.paint(yellow, string(h.Status)), ""
+		return "  " + m.status(h.Status) + " " + name + "  " + m.paint(yellow, string(h.Status)), ""
 	}
-	left = "  " + m.o.StatusMark(h.Status) + " " + name
+	left = "  " + m.status(h.Status) + " " + name
 	if !h.Exit.OK() {
 		left += "  " + m.paint(red, report.ExitText(*h.Exit))
 	}

@@ -95,9 +95,20 @@ func (m *Model) LogEvents(phase string, hook phased.Text, events []phased.Event,
 	}
 }
 
+// rest returns what comes behind the lines that are whole: what has no end yet, and
+// what is known of output that is not on record yet.
+func (l *logView) rest(v *hookView) []report.TailLine {
+	open := l.tail.Open()
+	if v != nil && v.ahead != nil {
+		open = append(open, report.TailLine{Text: v.beyond() + "; the rest goes on record when the hook ends; its last lines:"})
+		open = append(open, v.ahead.last...)
+	}
+	return open
+}
+
 // line returns a line of the log, as it may be shown.
 func (l *logView) line(n int, open []report.TailLine, colour bool) report.TailLine {
-	one := report.TailLine{}
+	var one report.TailLine
 	if n < len(l.tail.Lines) {
 		one = l.tail.Lines[n]
 	} else {
@@ -110,8 +121,8 @@ func (l *logView) line(n int, open []report.TailLine, colour bool) report.TailLi
 // logFrame is the whole screen with the log.
 func (m *Model) logFrame() []string {
 	l := m.log
-	open := l.tail.Open()
 	v := m.hooks[report.Hook(l.phase, l.hook)]
+	open := l.rest(v)
 	total, room := len(l.tail.Lines)+len(open), max(1, m.h-2)
 	if l.follow {
 		l.top = total - room
@@ -125,7 +136,7 @@ func (m *Model) logFrame() []string {
 	case total > 0:
 	case l.note != "":
 		lines = append(lines, m.fit(m.paint(dim, l.note)))
-	case l.over || v == nil:
+	case l.over || v == nil || !m.goesOn(l):
 		lines = append(lines, m.fit(m.paint(dim, "no output")))
 	default:
 		lines = append(lines, m.fit(m.paint(dim, "no output yet")))
@@ -142,6 +153,12 @@ func (m *Model) logFrame() []string {
 		left, right = "/"+report.Safe(l.typed, false)+m.mark("▏", "_"), "enter search  esc give up"
 	}
 	return m.filled(lines, left, right)
+}
+
+// goesOn reports whether the hook of a log runs.
+func (m *Model) goesOn(l *logView) bool {
+	h := m.run.Hook(l.phase, l.hook)
+	return h != nil && h.Status == phased.StatusRunning
 }
 
 // logState tells where the hook of a log stands.
@@ -246,7 +263,7 @@ func (m *Model) logKey(key string) {
 		m.find(-1)
 		return
 	}
-	last := max(0, len(l.tail.Lines)+len(l.tail.Open())-max(1, m.h-2))
+	last := max(0, len(l.tail.Lines)+len(l.rest(m.hooks[report.Hook(l.phase, l.hook)]))-max(1, m.h-2))
 	if top = max(0, min(top, last)); top != l.top {
 		l.top, l.follow = top, top == last && top > l.top
 	}

@@ -31,6 +31,8 @@ type Options struct {
 // Model is what a person sees of a run: a fold of its events, of the time, of the
 // size of the terminal and of keys. It does no I/O.
 //
+// Whatever got into a text, no line does more to a terminal than colour it.
+//
 // What is told for good comes out of Lines, a line each; what changes is Frame.
 type Model struct {
 	o    Options
@@ -45,7 +47,6 @@ type Model struct {
 	passed  map[string]bool // what of a phase is skipped, where it was told
 	skipped skips
 	lines   []string
-	begun   bool   // something was told
 	banner  string // what a stop does
 	left    string
 	waits   []string
@@ -88,11 +89,17 @@ type phaseView struct {
 	ignored int
 	current []*hookView
 	recent  []doneHook // the last that have ended
-	notes   []report.Note
+	notes   []note
 	more    int // notes that are not kept
 	places  map[phased.Text]int
 	skips   []skips
 	folded  bool
+}
+
+// note is a note of a phase.
+type note struct {
+	report.Note
+	again bool // of an attempt that another one follows
 }
 
 // doneHook is a hook that has ended.
@@ -109,11 +116,12 @@ type hookView struct {
 	phase  string
 	hook   phased.Text
 	began  time.Time
-	seq    uint64 // of the event by which it started
+	last   time.Time // of its last output
+	seq    uint64    // of the event by which it started
 	tail   report.Tail
 	elided bool // it writes more than is shown
-	size   int64
 	slow   bool
+	ahead  *ahead
 }
 
 // skips are phases, or hooks of one, that are not run for one reason.
@@ -164,7 +172,9 @@ func (m *Model) Say(text string) {
 	}
 }
 
-func (m *Model) tell(line string) { m.lines = append(m.lines, strings.TrimRight(tabs(line), " ")) }
+func (m *Model) tell(line string) {
+	m.lines = append(m.lines, strings.TrimRight(harmless(line, m.o.Colour), " "))
+}
 
 // Event takes an event. One that the run does not take changes nothing.
 func (m *Model) Event(e phased.Event) {
@@ -177,7 +187,7 @@ func (m *Model) Event(e phased.Event) {
 	}
 	notes := report.Notes(m.style(), m.run, e)
 	switch e.Data.(type) {
-	case phased.PhaseSkipped, phased.HookOutput, phased.SpaceChanged, phased.HookSummary, phased.Unknown:
+	case phased.PhaseSkipped, phased.HookOutput, phased.HookProgress, phased.SpaceChanged, phased.HookSummary, phased.Unknown:
 	default:
 		m.showSkips()
 	}
@@ -193,7 +203,9 @@ func (m *Model) Event(e phased.Event) {
 	case phased.HookStarted:
 		m.hookStarted(d, e)
 	case phased.HookOutput:
-		m.output(d)
+		m.output(d, e.Time)
+	case phased.HookProgress:
+		m.progressed(d, e.Time)
 	case phased.HookSlow:
 		if v := m.hooks[report.Hook(d.Phase, d.Hook)]; v != nil {
 			v.slow = true
@@ -299,7 +311,7 @@ func (m *Model) hookSkipped(d phased.HookSkipped) {
 }
 
 func (m *Model) hookStarted(d phased.HookStarted, e phased.Event) {
-	v := &hookView{key: report.Hook(d.Phase, d.Hook), phase: d.Phase, hook: d.Hook, began: e.Time, seq: e.Seq, tail: report.Tail{Max: report.EndTail}}
+	v := &hookView{key: report.Hook(d.Phase, d.Hook), phase: d.Phase, hook: d.Hook, began: e.Time, last: e.Time, seq: e.Seq, tail: report.Tail{Max: report.EndTail}}
 	m.hooks[v.key] = v
 	delete(m.locked, v.key)
 	if p := m.phase(d.Phase); p != nil {
@@ -309,17 +321,49 @@ func (m *Model) hookStarted(d phased.HookStarted, e phased.Event) {
 
 // output takes a piece of output; one without text stands for output that is not
 // shown.
-func (m *Model) output(d phased.HookOutput) {
+func (m *Model) output(d phased.HookOutput, at time.Time) {
 	v := m.hooks[report.Hook(d.Phase, d.Hook)]
 	if v == nil || d.Late {
 		return
 	}
+	v.last = at
 	if d.Text == "" {
 		v.elided, v.tail.Elided = true, true
 		return
 	}
-	v.size += int64(len(d.Text))
 	v.tail.Add(d)
+	v.ahead = nil
+}
+
+// ahead is what is known of output that is not on record yet.
+type ahead struct {
+	text string // how much was written
+	last []report.TailLine
+}
+
+// progressed takes what a hook has written that goes on record later.
+func (m *Model) progressed(d phased.HookProgress, at time.Time) {
+	v := m.hooks[report.Hook(d.Phase, d.Hook)]
+	if v == nil {
+		return
+	}
+	known := &ahead{text: report.Written(d)}
+	for _, l := range d.Last {
+		known.last = append(known.last, report.TailLine{Stream: l.Stream, Text: string(l.Text)})
+	}
+	v.last, v.ahead = at, known
+}
+
+// lastLines returns the last lines of a hook that are known, safe to be shown.
+func (v *hookView) lastLines(n int, colour bool) []report.TailLine {
+	if v.ahead == nil {
+		return v.tail.Now(n, colour)
+	}
+	all := append([]report.TailLine(nil), v.ahead.last[len(v.ahead.last)-min(n, len(v.ahead.last)):]...)
+	for i := range all {
+		all[i].Text = report.Safe(strings.ReplaceAll(all[i].Text, "\r", " "), colour)
+	}
+	return all
 }
 
 func (m *Model) warning(d phased.HookWarning, at time.Time, notes []report.Note) []report.Note {
@@ -347,11 +391,14 @@ func (m *Model) hookFinished(d phased.HookFinished) {
 		if !d.Exit.OK() {
 			done.text = report.ExitText(d.Exit)
 		}
-		if p.recent = append(p.recent, done); len(p.recent) > recents {
-			p.recent = p.recent[1:]
-		}
 		if !d.Again {
+			if p.recent = append(p.recent, done); len(p.recent) > recents {
+				p.recent = p.recent[1:]
+			}
 			p.done++
+		}
+		if d.Exit.OK() { // the attempts before it are no news any more
+			p.notes = slices.DeleteFunc(p.notes, func(n note) bool { return n.again && n.Hook == d.Hook })
 		}
 		if !d.Exit.OK() && !d.Again {
 			if p.failed++; d.Ignored {
@@ -373,16 +420,18 @@ func (m *Model) note(e phased.Event, notes []report.Note) {
 	p := m.here()
 	if _, ofRun := e.Data.(phased.RunWarning); ofRun || p == nil {
 		for _, n := range notes {
-			m.tell(m.noteLine(n, "  "))
+			m.tellNote(n, "  ")
 		}
 		return
 	}
+	finished, _ := e.Data.(phased.HookFinished)
+	again := finished.Again
 	for _, n := range notes {
 		if len(p.notes) == notesKept {
 			p.more++
 			continue
 		}
-		p.notes = append(p.notes, n)
+		p.notes = append(p.notes, note{n, again})
 	}
 }
 

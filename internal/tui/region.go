@@ -14,6 +14,8 @@ import (
 const (
 	mostRows = 22
 	mostTail = 8
+	// quietAfter is for how long a hook has written nothing when that is told.
+	quietAfter = 10 * time.Second
 )
 
 // region is the frame below what was told: what runs now.
@@ -71,14 +73,15 @@ func (m *Model) body(n int) []string {
 	shown := min(len(p.current), max(1, n/2))
 	tail := m.tail(p, min(mostTail, max(0, n-shown-btoi(len(p.current) > shown))))
 	n -= len(tail) + shown + btoi(len(p.current) > shown)
-	notes := p.notes[len(p.notes)-min(len(p.notes), 3, max(0, n)):]
+	notes := slices.DeleteFunc(slices.Clone(p.notes[max(0, len(p.notes)-4):]), func(n note) bool { return n.Text == m.banner })
+	notes = notes[len(notes)-min(len(notes), 3, max(0, n)):]
 	n -= len(notes)
 	recent := p.recent[len(p.recent)-min(len(p.recent), max(0, n-1)):]
 	for _, d := range recent {
 		lines = append(lines, m.doneLine(d))
 	}
-	for _, note := range notes {
-		lines = append(lines, m.fit(m.noteLine(note, "    ")))
+	for _, one := range notes {
+		lines = append(lines, m.fit(m.noteLine(one.Note, "    ")))
 	}
 	focus := m.focused(p)
 	for i, v := range p.current[:shown] {
@@ -121,7 +124,7 @@ func (m *Model) head(p *phaseView) string {
 	if bar := m.bar(p.done+p.passed, p.total); bar != "" && m.w >= 70 {
 		right = bar + "  " + right
 	}
-	return m.spread(m.o.StatusMark(phased.StatusRunning)+" "+m.title(p, bold)+"  "+m.tally(p), right, m.w)
+	return m.spread(m.status(phased.StatusRunning)+" "+m.title(p, bold)+"  "+m.tally(p), right, m.w)
 }
 
 // bar shows how many of the hooks have ended.
@@ -131,11 +134,11 @@ func (m *Model) bar(done, total int) string {
 		return ""
 	}
 	n := min(wide, done*wide/total)
-	return m.paint(green, strings.Repeat(m.mark("━", "#"), n)) + m.paint(dim, strings.Repeat(m.mark("━", "."), wide-n))
+	return m.paint(green, strings.Repeat(m.mark("━", "#"), n)) + m.paint(dim, strings.Repeat(m.mark("╌", "."), wide-n))
 }
 
 func (m *Model) doneLine(d doneHook) string {
-	left := "  " + m.o.StatusMark(d.status) + " " + m.paint(dim, report.Name(d.name))
+	left := "  " + m.status(d.status) + " " + m.paint(dim, report.Name(d.name))
 	if d.text != "" {
 		left += "  " + m.paint(red, d.text)
 	}
@@ -146,6 +149,9 @@ func (m *Model) doneLine(d doneHook) string {
 // last that it wrote.
 func (m *Model) hookLine(v *hookView, several, focus bool) string {
 	right := report.About(m.now.Sub(v.began))
+	if quiet := m.now.Sub(v.last); quiet >= quietAfter && m.w >= 60 {
+		right += m.paint(dim, ", quiet for "+report.About(quiet))
+	}
 	if m.o.Usual != nil {
 		if u, ok := m.o.Usual(v.phase, v.hook); ok {
 			right += m.paint(dim, ", usually "+report.Took(u.P50))
@@ -160,7 +166,7 @@ func (m *Model) hookLine(v *hookView, several, focus bool) string {
 	}
 	left := "  " + m.paint(cyan, m.mark("▸", ">")) + " " + name
 	if several && !focus {
-		if last := v.tail.Now(1, false); len(last) > 0 {
+		if last := v.lastLines(1, false); len(last) > 0 {
 			left += "  " + m.paint(dim, tabs(last[0].Text))
 		}
 	}
@@ -187,16 +193,25 @@ func (m *Model) tail(p *phaseView, n int) []string {
 		return nil
 	}
 	var lines []string
-	if v.elided {
-		if n--; n < 1 {
-			return nil
-		}
-		lines = append(lines, m.fit("    "+m.paint(dim, m.mark("⋮ ", ": ")+"writes more than is shown here")))
+	if text := v.beyond(); text != "" && n > 1 {
+		n--
+		lines = append(lines, m.fit("    "+m.paint(dim, m.mark("⋮ ", ": ")+text)))
 	}
-	for _, l := range v.tail.Now(n, m.o.Colour) {
+	for _, l := range v.lastLines(n, m.o.Colour) {
 		lines = append(lines, m.outputLine(l, "    ", 0))
 	}
 	return lines
+}
+
+// beyond tells of output that is not shown; "" where there is none.
+func (v *hookView) beyond() string {
+	switch {
+	case v.ahead != nil:
+		return v.ahead.text
+	case v.elided:
+		return "writes more than is shown here"
+	}
+	return ""
 }
 
 // outputLine is a line of output behind its gutter, from a column on.

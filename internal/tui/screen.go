@@ -93,7 +93,6 @@ func (s *Screen) Run(ctx context.Context, events <-chan phased.Event, end func()
 	s.canvas.reflows, s.canvas.noOther = !s.Fallow, s.NoOther
 	s.log.events = make(chan logEvent, 256)
 	s.Terminal.leave = s.canvas.leave
-	defer s.Terminal.Guard()
 	defer s.Terminal.restore()
 	if s.away = !s.Terminal.Foreground(); !s.away {
 		s.Terminal.enter()
@@ -213,6 +212,7 @@ func (s *Screen) ended(end func() (phased.Run, bool)) {
 // draw brings the terminal up to date.
 func (s *Screen) draw() {
 	s.last = time.Now()
+	s.background()
 	frame, whole := s.model.Frame()
 	if s.away {
 		frame, whole = nil, false
@@ -273,12 +273,23 @@ func (s *Screen) background() {
 	s.away = !ours
 }
 
+// logEvent takes what has come of a log.
 func (s *Screen) logEvent(one logEvent) {
-	if one.over {
-		s.model.LogEvents(one.phase, one.hook, nil, true)
-		return
+	for n := 0; ; n++ {
+		if one.over {
+			s.model.LogEvents(one.phase, one.hook, nil, true)
+		} else {
+			s.model.LogEvents(one.phase, one.hook, []phased.Event{one.event}, false)
+		}
+		if n == 1000 {
+			return // keys are waiting
+		}
+		select {
+		case one = <-s.log.events:
+		default:
+			return
+		}
 	}
-	s.model.LogEvents(one.phase, one.hook, []phased.Event{one.event}, false)
 }
 
 // followLog begins to read the log that was opened.

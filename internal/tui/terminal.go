@@ -18,6 +18,10 @@ import (
 // and ctrl-Z stay the kernel's: what they do does not depend on whether anybody
 // reads keys here.
 type Terminal struct {
+	// For is a process group that it may also be drawn on for, while that is in its
+	// foreground; 0: none.
+	For int
+
 	in  *os.File // nil: keys are not read
 	out *os.File
 
@@ -43,7 +47,7 @@ func (t *Terminal) Size() (w, h int) {
 // its foreground, or it is not the terminal of any job control of ours.
 func (t *Terminal) Foreground() bool {
 	group, err := unix.IoctlGetInt(int(t.out.Fd()), unix.TIOCGPGRP)
-	return err != nil || group == unix.Getpgrp()
+	return err != nil || group == unix.Getpgrp() || t.For > 0 && group == t.For
 }
 
 // aside calls do so that the terminal stops nobody for it: who touches it from the
@@ -62,15 +66,19 @@ func aside(do func() error) error {
 	return errors.Join(err, unix.PthreadSigmask(unix.SIG_SETMASK, &was, nil))
 }
 
-// write writes all of a text.
+// Write implements io.Writer. It stops nobody, also where the terminal stops who
+// writes from its background (stty tostop).
+func (t *Terminal) Write(p []byte) (n int, err error) {
+	err = aside(func() (err error) { n, err = t.out.Write(p); return err })
+	return n, err
+}
+
 func (t *Terminal) write(text string) error {
 	if text == "" {
 		return nil
 	}
-	return aside(func() error {
-		_, err := t.out.WriteString(text)
-		return err
-	})
+	_, err := t.Write([]byte(text))
+	return err
 }
 
 // enter makes keys come one by one, unseen.

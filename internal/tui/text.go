@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"phased/internal/report"
 )
 
 // The colours, by their use: the sixteen of every terminal.
@@ -34,6 +36,29 @@ func sgr(text string) int {
 		}
 	}
 	return 0
+}
+
+// harmless returns a line that does nothing to a terminal but colour it: as it is,
+// where it is one already.
+func harmless(line string, colour bool) string {
+	line = tabs(line)
+	plain := line
+	if strings.IndexByte(line, 0x1b) >= 0 {
+		var b strings.Builder
+		for i := 0; i < len(line); {
+			if n := sgr(line[i:]); n > 0 && colour {
+				i += n
+				continue
+			}
+			b.WriteByte(line[i])
+			i++
+		}
+		plain = b.String()
+	}
+	if report.Safe(plain, false) == plain {
+		return line
+	}
+	return report.Safe(line, colour)
 }
 
 // width returns the columns that a line takes, without its SGR sequences.

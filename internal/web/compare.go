@@ -66,6 +66,11 @@ func (b compareBody) HookAddress(phase string, hook phased.Text) string {
 	return "/compare?" + v.Encode() + "#hook"
 }
 
+// PageOf returns where the page of a hook in one of the runs is.
+func (b compareBody) PageOf(r phased.Summary, phase string, hook phased.Text) string {
+	return hookAddress(r.ID, phase, hook)
+}
+
 // chooseBody is the form that asks which runs to compare.
 type chooseBody struct {
 	Runs   []phased.Summary
@@ -111,7 +116,7 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 		wordA, wordB = "", wordA
 	}
 	var damage string
-	if p.b, damage, err = s.runOf(ctx, wordB); err != nil {
+	if p.b, damage, err = s.runNamed(ctx, wordB); err != nil {
 		return p, err
 	}
 	p.add(p.b, damage)
@@ -124,7 +129,7 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 			return p, notFound("Run %s has none of the same lifecycle and base before it. Choose another.", report.ShortID(p.b.ID))
 		}
 	}
-	if p.a, damage, err = s.runOf(ctx, wordA); err != nil {
+	if p.a, damage, err = s.runNamed(ctx, wordA); err != nil {
 		return p, err
 	}
 	p.add(p.a, damage)
@@ -197,8 +202,8 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 		return body, err
 	}
 	body.Spaces, body.Partial = len(spaceA.end)+len(spaceB.end) > 0, spaceA.partial || spaceB.partial
-	body.Space, body.SpaceMore = cut(compareSpaces(spaceA, spaceB), maxSpace)
-	k := hookKey{q.Get("phase"), phased.Text(q.Get("hook"))}
+	body.Space, body.SpaceMore = compareSpaces(spaceA, spaceB)
+	k := comparedHook{q.Get("phase"), phased.Text(q.Get("hook"))}
 	if k.hook == "" {
 		return body, nil
 	}
@@ -207,7 +212,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 		return body, notFound("Neither run has a hook %s.", report.Hook(k.phase, k.hook))
 	}
 	h := compareHook{Phase: k.phase, Name: k.hook, Time: rows[i], Hidden: body.Hidden}
-	h.Changes, h.More = cut(compareChanges(spaceA.byHook[k], spaceB.byHook[k]), maxSpace)
+	h.Changes, h.More = compareChanges(spaceA.byHook[k], spaceB.byHook[k])
 	v := url.Values{"a": {a.ID}, "b": {b.ID}, "phase": {k.phase}, "hook": {string(k.hook)}}
 	if !body.Hidden {
 		v.Set("digits", "hidden")
@@ -229,12 +234,19 @@ func failureWords(r phased.Run) string {
 
 // compareFacts tells what else differs, and names what does not.
 func compareFacts(a, b phased.Run) (differ []compareFact, same []string) {
-	for _, f := range slices.Concat(factsOf(a, b), environmentFacts(a.Start.Surroundings, b.Start.Surroundings)) {
+	differ, same = differing(factsOf(a, b))
+	env, _ := differing(environmentFacts(a.Start.Surroundings, b.Start.Surroundings))
+	return append(differ, env...), same
+}
+
+// differing returns the facts that differ, and the names of those that do not.
+func differing(all []compareFact) (differ []compareFact, same []string) {
+	for _, f := range all {
 		switch {
 		case f.A != f.B:
 			f.A, f.B = report.Safe(f.A, false), report.Safe(f.B, false)
 			differ = append(differ, f)
-		case f.A != "" && !strings.HasPrefix(f.Name, "environment "):
+		case f.A != "":
 			same = append(same, f.Name)
 		}
 	}
@@ -355,6 +367,9 @@ func (b compareBody) Apart() string {
 	d := b.B.Began.Sub(b.A.Began)
 	if d < 0 {
 		return report.About(-d) + " earlier"
+	}
+	if d < time.Second {
+		return report.Took(d) + " later"
 	}
 	return report.About(d.Truncate(time.Second)) + " later"
 }

@@ -26,8 +26,8 @@ type outputDiff struct {
 	Same  bool
 	Empty bool // neither has any
 	Hunks []diffHunk
-	Notes []string // what was left out
-	Lines [2]int
+	Notes []string  // what was left out
+	Lines [2]string // how many there are
 }
 
 // diffHunk is a row of lines around a difference.
@@ -45,7 +45,7 @@ type diffLine struct {
 }
 
 // outputs compares what a hook wrote in two runs.
-func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDigits bool) (outputDiff, error) {
+func (s *Server) outputs(ctx context.Context, a, b phased.Run, k comparedHook, hideDigits bool) (outputDiff, error) {
 	var d outputDiff
 	var texts [2]captured
 	for i, r := range []phased.Run{a, b} {
@@ -53,10 +53,14 @@ func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDi
 		if err != nil {
 			return d, fmt.Errorf("cannot read the output of run %s: %w", r.ID, err)
 		}
-		texts[i], d.Lines[i] = c, len(c.lines)
+		texts[i], d.Lines[i] = c, report.Count(len(c.lines), "line")
 		side := [2]string{"of the first run", "of the second run"}[i]
 		if c.more {
-			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(c.size)), report.Count(len(c.lines), "line")))
+			size := len(c.lines)
+			for _, l := range c.lines {
+				size += len(l)
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("Only the beginning of the output %s is compared: %s, %s.", side, report.Size(int64(size)), report.Count(len(c.lines), "line")))
 		}
 		h := r.Hook(k.phase, k.hook)
 		if h != nil && h.Dropped > 0 {
@@ -79,7 +83,7 @@ type captured struct {
 
 // captured reads what a hook wrote, as far as it is compared. Lines of the two
 // streams stand in the order in which they ended.
-func (s *Server) captured(ctx context.Context, run string, k hookKey) (captured, error) {
+func (s *Server) captured(ctx context.Context, run string, k comparedHook) (captured, error) {
 	var c captured
 	if s.Output == nil {
 		return c, nil

@@ -23,7 +23,7 @@ type planDifference struct {
 func comparePlans(a, b planned) []planDifference {
 	var all, entered []planDifference
 	add := func(phase string, name phased.Text, what, was, is string) {
-		all = append(all, planDifference{phase, name, what, was, is})
+		all = append(all, planDifference{phase, name, what, report.Safe(was, false), report.Safe(is, false)})
 	}
 	enter := func(ph phased.PlannedPhase, was, is string) {
 		entered = append(entered, planDifference{ph.Name, "", "entered", was, is})
@@ -225,7 +225,7 @@ func limit(d phased.Duration) string {
 	return d.String()
 }
 
-func number(n int) string {
+func countWord(n int) string {
 	if n == 0 {
 		return ""
 	}

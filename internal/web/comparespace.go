@@ -14,7 +14,7 @@ import (
 // hooks, that two runs have otherwise.
 type spaceRow struct {
 	Name string
-	Kind phased.ChangeKind
+	Kind string
 	Was  string
 	Is   string
 	ByA  string // what set it last
@@ -24,7 +24,7 @@ type spaceRow struct {
 // spaceOf is what the events of a run tell of its variable space.
 type spaceOf struct {
 	end     map[spaceKey]spaceValue
-	byHook  map[hookKey][]phased.Change
+	byHook  map[comparedHook][]phased.Change
 	partial bool // there were more changes than are looked at
 }
 
@@ -48,7 +48,7 @@ const (
 
 // space reads what a run recorded of its variable space, as far as the run was.
 func (s *Server) space(ctx context.Context, r phased.Run) (spaceOf, error) {
-	sp := spaceOf{end: map[spaceKey]spaceValue{}, byHook: map[hookKey][]phased.Change{}}
+	sp := spaceOf{end: map[spaceKey]spaceValue{}, byHook: map[comparedHook][]phased.Change{}}
 	if r.Seq == 0 {
 		return sp, nil
 	}
@@ -76,12 +76,12 @@ func (s *Server) space(ctx context.Context, r phased.Run) (spaceOf, error) {
 }
 
 func (sp *spaceOf) add(d phased.SpaceChanged) {
-	by := "the start"
+	by := "since the start"
 	if d.Phase != "" {
-		by = report.Hook(d.Phase, d.Hook)
+		by = "by " + report.Safe(report.Hook(d.Phase, d.Hook), false)
 	}
 	if d.Hook != "" {
-		k := hookKey{d.Phase, d.Hook}
+		k := comparedHook{d.Phase, d.Hook}
 		sp.byHook[k] = append(sp.byHook[k], d.Changes...)
 	}
 	for _, c := range d.Changes {
@@ -94,8 +94,9 @@ func (sp *spaceOf) add(d phased.SpaceChanged) {
 	}
 }
 
-// compareSpaces tells how the variable spaces differ at the end of two runs.
-func compareSpaces(a, b spaceOf) []spaceRow {
+// compareSpaces tells how the variable spaces differ at the end of two runs: the
+// first of what differs, and how much more does.
+func compareSpaces(a, b spaceOf) (rows []spaceRow, more int) {
 	keys := map[spaceKey]bool{}
 	for k := range a.end {
 		keys[k] = true
@@ -103,17 +104,21 @@ func compareSpaces(a, b spaceOf) []spaceRow {
 	for k := range b.end {
 		keys[k] = true
 	}
-	var rows []spaceRow
 	for _, k := range sortedKeys(keys) {
-		if x, y := a.end[k], b.end[k]; !sameValue(x.value, y.value) {
+		switch x, y := a.end[k], b.end[k]; {
+		case sameValue(x.value, y.value):
+		case len(rows) == maxSpace:
+			more++
+		default:
 			rows = append(rows, spaceRowOf(k, x.value, y.value, x.by, y.by))
 		}
 	}
-	return rows
+	return rows, more
 }
 
-// compareChanges tells how the changes that a hook made differ.
-func compareChanges(a, b []phased.Change) []spaceRow {
+// compareChanges tells how the changes that a hook made differ: the first of them,
+// and how many more there are.
+func compareChanges(a, b []phased.Change) (rows []spaceRow, more int) {
 	x, y, keys := map[spaceKey]phased.Change{}, map[spaceKey]phased.Change{}, map[spaceKey]bool{}
 	for _, c := range a {
 		k := spaceKey{c.Kind, c.Name, c.Local}
@@ -123,13 +128,16 @@ func compareChanges(a, b []phased.Change) []spaceRow {
 		k := spaceKey{c.Kind, c.Name, c.Local}
 		y[k], keys[k] = c, true
 	}
-	var rows []spaceRow
 	for _, k := range sortedKeys(keys) {
-		if c, d := x[k], y[k]; c.What != d.What || !sameValue(c.Is, d.Is) {
+		switch c, d := x[k], y[k]; {
+		case c.What == d.What && sameValue(c.Is, d.Is):
+		case len(rows) == maxSpace:
+			more++
+		default:
 			rows = append(rows, spaceRowOf(k, c.Is, d.Is, changeWord(c), changeWord(d)))
 		}
 	}
-	return rows
+	return rows, more
 }
 
 func changeWord(c phased.Change) string {
@@ -140,7 +148,7 @@ func changeWord(c phased.Change) string {
 }
 
 func spaceRowOf(k spaceKey, a, b *phased.Value, byA, byB string) spaceRow {
-	r := spaceRow{Name: report.SpaceName(k.kind, k.name), Kind: k.kind, ByA: byA, ByB: byB}
+	r := spaceRow{Name: report.SpaceName(k.kind, k.name), Kind: report.Safe(string(k.kind), false), ByA: byA, ByB: byB}
 	r.Was, r.Is = report.SpaceValues(k.kind, a, b, roomOfValue)
 	return r
 }
@@ -151,7 +159,7 @@ func sortedKeys(keys map[spaceKey]bool) []spaceKey {
 		all = append(all, k)
 	}
 	slices.SortFunc(all, func(a, b spaceKey) int {
-		return cmp.Or(cmp.Compare(kindRank(a.kind), kindRank(b.kind)), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), local(a)-local(b))
+		return cmp.Or(cmp.Compare(kindRank(a.kind), kindRank(b.kind)), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), localRank(a)-localRank(b))
 	})
 	return all
 }
@@ -164,7 +172,7 @@ func kindRank(k phased.ChangeKind) int {
 	return 1
 }
 
-func local(k spaceKey) int {
+func localRank(k spaceKey) int {
 	if k.local {
 		return 1
 	}

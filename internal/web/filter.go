@@ -86,10 +86,10 @@ func nameOf(base phased.Text) string {
 
 // fits reports whether the run is shown, on whichever page.
 func (f filter) fits(r phased.Summary) bool {
-	return (f.Status == "" || listed(r.Status) == f.Status) &&
+	return (f.Status == "" || onList(r.Status) == f.Status) &&
 		(f.Lifecycle == "" || report.Safe(r.Lifecycle, false) == f.Lifecycle) &&
 		(f.Personality == "" || report.Safe(r.Personality, false) == f.Personality) &&
-		(f.Base == "" || nameOf(r.Base) == f.Base) &&
+		(f.Base == "" || nameOf(r.Base) == f.Base || string(r.Base) == f.Base) &&
 		(f.since.IsZero() || !r.Began.Before(f.since)) &&
 		(f.Text == "" || f.finds(r))
 }

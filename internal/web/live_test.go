@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net/http"
@@ -21,6 +22,15 @@ type reader struct {
 	text   strings.Builder
 	header http.Header
 	gone   bool
+	until  time.Time // by when what is sent must be taken
+}
+
+// SetWriteDeadline is that of a connection.
+func (r *reader) SetWriteDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.until = t
+	return nil
 }
 
 func (r *reader) Header() http.Header { return r.header }
@@ -159,8 +169,8 @@ func TestLiveKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serverOf(t, Options{}) // its channels belong to the bubble
 		var now scene
-		set := func(st phased.Status, key string, append bool) {
-			now.set(frame{Parts: []part{{ID: "st", Name: "status", Data: st, Key: key, Append: append}}, ID: "7"})
+		set := func(st phased.Status, key string, more bool) {
+			now.set(frame{Parts: []part{{ID: "st", Name: "status", Data: st, Key: key, Append: more}}, ID: "7"})
 		}
 		set(phased.StatusRunning, "1", false)
 		w, _ := watch(t.Context(), s, "", now.look)
@@ -211,6 +221,9 @@ func TestLiveEnds(t *testing.T) {
 			t.Errorf("in silence: %q", text)
 		}
 		w.mu.Lock()
+		if left := time.Until(w.until); left != livePatience {
+			t.Errorf("a reader may take %s for what is sent", left)
+		}
 		w.gone = true
 		w.mu.Unlock()
 		time.Sleep(liveRest)
@@ -263,6 +276,38 @@ func TestLiveDataIsOneEvent(t *testing.T) {
 	} {
 		if got := data(text); got != want {
 			t.Errorf("%q: %q, not %q", text, got, want)
+		}
+	}
+}
+
+// TestLiveOutlivesTheTimeToRead: a request must be read in time; a stream goes on.
+func TestLiveOutlivesTheTimeToRead(t *testing.T) {
+	var now scene
+	now.status(phased.StatusRunning)
+	s := serverOf(t, Options{})
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.live(w, r, "error.html", now.look); err != nil {
+			t.Error(err)
+		}
+	}))
+	web.Config.ReadTimeout = 100 * time.Millisecond
+	web.Config.WriteTimeout = 100 * time.Millisecond
+	web.Start()
+	defer web.Close()
+	defer s.EndStreams()
+	r, err := http.Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	time.Sleep(3 * web.Config.ReadTimeout) // a wrong program ends the stream in this time
+	now.status(phased.StatusFailed)
+	for lines := bufio.NewScanner(r.Body); ; {
+		if !lines.Scan() {
+			t.Fatalf("the stream has ended: %v", lines.Err())
+		}
+		if strings.Contains(lines.Text(), "failed") {
+			return
 		}
 	}
 }

@@ -18,8 +18,10 @@ import (
 type page struct {
 	Title   string // of the window
 	Here    string // key of the entry of the navigation that it belongs to: runs, plans
+	Sheet   string // style sheet of its kind
 	Host    string
 	Version string
+	Login   bool // there is a session that can be ended
 	Body    any
 }
 
@@ -67,9 +69,21 @@ func parsePages(functions template.FuncMap) (map[string]*template.Template, erro
 	return pages, nil
 }
 
+// sheetOf returns the style sheet that a page has beside style.css.
+func sheetOf(name string) string {
+	switch name {
+	case "run.html", "hook.html":
+		return "run.css"
+	case "runs.html", "login.html", "error.html":
+		return "runs.css"
+	}
+	return "plans.css"
+}
+
 // show writes a page, whole or not at all.
 func (s *Server) show(w http.ResponseWriter, code int, name string, p page) error {
-	p.Host, p.Version = s.Host, s.Version
+	p.Sheet = sheetOf(name)
+	p.Host, p.Version, p.Login = s.Host, s.Version, s.sessions != nil && p.Here != "login"
 	var b bytes.Buffer
 	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		return fmt.Errorf("cannot make page %s: %w", name, err)

@@ -28,7 +28,7 @@ type planRow struct {
 	Published *phased.PublishedPlan
 	Counts    string // of what was published
 	Findings  string
-	Worst     phased.Severity
+	Worst     string
 	Age       string
 	Old       bool
 	Run       *phased.Summary // the newest
@@ -109,14 +109,15 @@ func planCounts(p phased.Plan) string {
 	return text + " in " + report.Count(len(p.Phases), "phase")
 }
 
-func worst(all []phased.Finding) phased.Severity {
-	var w phased.Severity
+// worst returns the worst severity of findings that is worth a colour.
+func worst(all []phased.Finding) string {
+	w := ""
 	for _, f := range all {
-		switch {
-		case f.Severity == phased.SeverityError:
-			return f.Severity
-		case w == "" || f.Severity == phased.SeverityWarning:
-			w = f.Severity
+		switch f.Severity {
+		case phased.SeverityError:
+			return string(f.Severity)
+		case phased.SeverityWarning:
+			w = string(f.Severity)
 		}
 	}
 	return w
@@ -124,6 +125,7 @@ func worst(all []phased.Finding) phased.Severity {
 
 // planBody is the page of one plan.
 type planBody struct {
+	Earlier bool // a run of the same began before this one
 	planView
 	Title     string
 	Digest    string
@@ -138,14 +140,15 @@ type planBody struct {
 	// Drift is how the newest run was about another plan.
 	Drift     []planDifference
 	DriftMore int
+	DriftEnv  []compareFact
 	Drifted   bool
 	Damage    string // why the record is shown only up to some place
 	Back, On  string // addresses of the pages before and behind
 }
 
 // Filters are what of the plan can be shown, with how much there is of it.
-func (b planBody) Filters() []tab {
-	return []tab{
+func (b planBody) Filters() []filterLink {
+	return []filterLink{
 		{"everything", b.Address, b.Show == showAll, b.Runs + b.Skipped},
 		{"runs", b.Address + "?show=run", b.Show == showRun, b.Runs},
 		{"is skipped", b.Address + "?show=skipped", b.Show == showSkipped, b.Skipped},
@@ -153,8 +156,8 @@ func (b planBody) Filters() []tab {
 	}
 }
 
-// tab is a link to a part of a list.
-type tab struct {
+// filterLink is a link to a part of a list.
+type filterLink struct {
 	Name    string
 	Address string
 	Here    bool
@@ -237,6 +240,8 @@ func (s *Server) drift(ctx context.Context, b *planBody, p planned) error {
 	}
 	b.Drifted = true
 	b.Drift, b.DriftMore = cut(comparePlans(p.entered(run), ofRun(run)), 20)
+	env, _ := differing(environmentFacts(p.plan.Surroundings, run.Start.Surroundings))
+	b.DriftEnv, _ = cut(env, 20)
 	return nil
 }
 
@@ -275,7 +280,7 @@ func (s *Server) started(ctx context.Context, id string) (phased.RunStarted, err
 
 // runPlanPage shows the plan of a run as far as it is on record.
 func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
-	run, damage, err := s.runOf(r.Context(), r.PathValue("run"))
+	run, damage, err := s.runNamed(r.Context(), r.PathValue("run"))
 	if err != nil {
 		return err
 	}
@@ -294,13 +299,21 @@ func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
 			b.Drifted = pubs[i].Plan.Digest != run.Start.PlanDigest
 		}
 	}
+	runs, err := s.Source.Runs(r.Context())
+	if err != nil {
+		return fmt.Errorf("cannot read the record: %w", err)
+	}
+	b.Earlier = before(runs, *b.Run) != ""
 	return s.show(w, http.StatusOK, "runplan.html", page{Title: "Plan of run " + report.ShortID(run.ID), Here: "plans", Body: b})
 }
 
-// runOf returns the run that a word of an address means. damage says why only the
+// runNamed returns the run that a word of an address means. damage says why only the
 // beginning of it could be read; "": all of it was.
-func (s *Server) runOf(ctx context.Context, word string) (r phased.Run, damage string, err error) {
-	id, err := s.Resolve(ctx, word)
+func (s *Server) runNamed(ctx context.Context, word string) (r phased.Run, damage string, err error) {
+	id := word
+	if s.Resolve != nil {
+		id, err = s.Resolve(ctx, word)
+	}
 	if err != nil && !errors.Is(err, phased.ErrNoRun) && ctx.Err() == nil {
 		err = badRequest("%v", err)
 	}
@@ -326,7 +339,7 @@ type checksBody struct {
 	Plans    []planRow
 	Findings []checkRow
 	Of       int
-	Show     phased.Severity
+	Show     string
 	Counts   map[string]int
 	Damaged  []phased.PublishedPlan
 }
@@ -346,8 +359,8 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := checksBody{Show: phased.Severity(r.URL.Query().Get("severity")), Counts: map[string]int{}, Damaged: all.Damaged}
-	if !slices.Contains([]phased.Severity{"", phased.SeverityError, phased.SeverityWarning, phased.SeverityInfo}, b.Show) {
+	b := checksBody{Show: r.URL.Query().Get("severity"), Counts: map[string]int{}, Damaged: all.Damaged}
+	if !slices.Contains([]string{"", string(phased.SeverityError), string(phased.SeverityWarning), string(phased.SeverityInfo)}, b.Show) {
 		return badRequest("severity=%s: expected error, warning or info", b.Show)
 	}
 	var rows []checkRow
@@ -358,7 +371,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 		b.Plans = append(b.Plans, row)
 		for _, list := range ofPublished(row.Published.Published).findingsByPlace() {
 			for _, f := range list {
-				b.Counts[string(f.Severity)]++
+				b.Counts[f.Severity]++
 				if b.Show == "" || f.Severity == b.Show {
 					rows = append(rows, checkRow{f, row})
 				}
@@ -367,7 +380,7 @@ func (s *Server) checksPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	rank := strings.NewReplacer("error", "0", "warning", "1", "info", "2")
 	slices.SortFunc(rows, func(x, y checkRow) int {
-		return cmp.Or(cmp.Compare(rank.Replace(string(x.Severity)), rank.Replace(string(y.Severity))), cmp.Compare(x.Plan.Title, y.Plan.Title),
+		return cmp.Or(cmp.Compare(rank.Replace(x.Severity), rank.Replace(y.Severity)), cmp.Compare(x.Plan.Title, y.Plan.Title),
 			cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Message, y.Message))
 	})
 	b.Of = len(rows)

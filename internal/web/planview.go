@@ -58,7 +58,8 @@ type planEntry struct {
 	Anchor   string
 	Position int // in run order; 0: it does not run
 	Name     phased.Text
-	Verdict  phased.Verdict
+	Runs     bool
+	Verdict  string // why it does not, in one word
 	Words    string
 	Number   string
 	Options  []phased.Origin
@@ -66,17 +67,20 @@ type planEntry struct {
 	Findings []findingView
 	Status   phased.Status // what became of it in a recorded run; "": nothing
 	Took     time.Duration
-	phase    string
+	Page     string // address of what became of it
 }
-
-// Runs reports whether the entry runs.
-func (e planEntry) Runs() bool { return e.Verdict == phased.VerdictRun }
 
 // findingView is a finding as it is shown.
 type findingView struct {
 	phased.Finding
-	Place  string // FILE:LINE
-	Anchor string // of its entry; "": it is about none
+	Code     string
+	Severity string
+	Place    string // FILE:LINE
+	Anchor   string // of its entry; "": it is about none
+}
+
+func newFindingView(f phased.Finding) findingView {
+	return findingView{Finding: f, Code: report.Safe(string(f.Code), false), Severity: report.Safe(string(f.Severity), false), Place: report.FindingPlace(f)}
 }
 
 // planned is what a page is made of: a plan, and what is known beside it.
@@ -85,6 +89,7 @@ type planned struct {
 	options  map[phased.Text][]phased.Origin // of entries, by path
 	findings []phased.Finding
 	phases   map[string]phased.PhaseRun // of a recorded run
+	run      string                     // its id
 }
 
 // ofPublished returns what a page shows of a published plan.
@@ -100,16 +105,23 @@ func ofPublished(pub phased.Published) planned {
 // entered.
 func ofRun(r phased.Run) planned {
 	s := r.Start
-	p := planned{phases: map[string]phased.PhaseRun{}, plan: phased.Plan{
+	p := planned{run: r.ID, phases: map[string]phased.PhaseRun{}, plan: phased.Plan{
 		Lifecycle: s.Lifecycle, Base: s.Base, Roots: s.Roots, Settings: s.Settings, Surroundings: s.Surroundings, Digest: s.PlanDigest,
 	}}
 	for _, ph := range r.Phases {
 		p.phases[ph.Phase] = ph
+	}
+	// As planned; then those that only a failure brings up.
+	for _, name := range s.Phases {
+		ph, entered := p.phases[name]
+		if !entered {
+			ph.Phase = name
+		}
 		p.plan.Phases = append(p.plan.Phases, plannedPhase(ph))
 	}
-	for _, name := range s.Phases {
-		if _, entered := p.phases[name]; !entered {
-			p.plan.Phases = append(p.plan.Phases, phased.PlannedPhase{Phase: phased.Phase{Name: name}})
+	for _, ph := range r.Phases {
+		if !slices.Contains(s.Phases, ph.Phase) {
+			p.plan.Phases = append(p.plan.Phases, plannedPhase(ph))
 		}
 	}
 	return p
@@ -180,7 +192,7 @@ func (p planned) window(v *planView, one planPhase, show string) {
 		if len(e.Findings) > 0 {
 			v.Problems++
 		}
-		if show == showRun && !e.Runs() || show == showSkipped && e.Runs() || show == showFindings && len(e.Findings) == 0 {
+		if show == showRun && !e.Runs || show == showSkipped && e.Runs || show == showFindings && len(e.Findings) == 0 {
 			continue
 		}
 		fits++
@@ -221,7 +233,7 @@ func (p planned) findingsByPlace() map[place][]findingView {
 	}
 	at := map[place][]findingView{}
 	for _, f := range p.findings {
-		view := findingView{Finding: f, Place: report.FindingPlace(f)}
+		view := newFindingView(f)
 		where := place{f.Phase, f.File}
 		switch {
 		case entries[where]:
@@ -263,24 +275,25 @@ func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planP
 	over := report.Overridden(ph)
 	for _, e := range ph.Entries {
 		one := planEntry{
-			Anchor: anchorOf(ph.Name, e.Path), Name: e.Name, Verdict: e.Verdict, Words: report.PlanEntry(p.plan, ph, e, over[e.Name]),
-			Options: p.options[e.Path], Facts: entryFacts(e), Findings: at[place{ph.Name, e.Path}], phase: ph.Name,
+			Anchor: anchorOf(ph.Name, e.Path), Name: e.Name, Runs: e.Verdict == phased.VerdictRun, Verdict: report.Safe(string(e.Verdict), false), Words: report.PlanEntry(p.plan, ph, e, over[e.Name]),
+			Options: p.options[e.Path], Facts: entryFacts(e), Findings: at[place{ph.Name, e.Path}],
 		}
-		if one.Runs() {
+		if one.Runs {
 			v.Runs++
 			one.Position = v.Runs
 			if ph.Order != phased.Glob && ph.Executor != phased.ExecutorSession {
 				one.Number = "no number, counts as 0"
 				if e.Number != "" {
-					one.Number = "number " + strings.TrimSpace(e.Number)
+					one.Number = "number " + report.Safe(strings.TrimSpace(e.Number), false)
 				}
 			}
 			if h, found := became[e.Name]; found {
 				one.Status, one.Took = h.Status, h.Took
+				one.Page = hookAddress(p.run, ph.Name, e.Name)
 			}
 		} else {
 			v.Skipped++
-			if slices.ContainsFunc(one.Findings, func(f findingView) bool { return string(f.Code) == string(e.Verdict) }) {
+			if slices.ContainsFunc(one.Findings, func(f findingView) bool { return f.Code == string(e.Verdict) }) {
 				one.Words = "" // the finding says it
 			}
 		}
@@ -357,7 +370,7 @@ func optionFacts(o phased.HookOptions) [][2]string {
 		{"frequency", string(o.Frequency)},
 		{"leak", string(o.Leak)},
 		{"inputs", texts(o.Inputs)},
-		{"retries", number(o.Retries)},
+		{"retries", countWord(o.Retries)},
 		{"backoff", limit(o.Backoff)},
 		{"locks", strings.Join(o.Locks, ", ")},
 		{"when", strings.Join(o.When, " or ")},
@@ -370,12 +383,4 @@ func optionFacts(o phased.HookOptions) [][2]string {
 		}
 	}
 	return facts
-}
-
-// bySeverity sorts findings, the worst first, else as they come.
-func bySeverity(all []findingView) {
-	rank := func(s phased.Severity) int {
-		return slices.Index([]phased.Severity{phased.SeverityError, phased.SeverityWarning, phased.SeverityInfo}, s)
-	}
-	slices.SortStableFunc(all, func(a, b findingView) int { return rank(a.Severity) - rank(b.Severity) })
 }

@@ -198,7 +198,7 @@ func counted(all []phased.Summary, f filter) []statusCount {
 	count, sum := map[phased.Status]int{}, 0
 	for _, r := range all {
 		if f.fits(r) {
-			count[listed(r.Status)]++
+			count[onList(r.Status)]++
 			sum++
 		}
 	}
@@ -213,8 +213,8 @@ func counted(all []phased.Summary, f filter) []statusCount {
 	return rows
 }
 
-// listed is the status by which a run is counted.
-func listed(s phased.Status) phased.Status {
+// onList is the status by which a run is counted.
+func onList(s phased.Status) phased.Status {
 	if s == phased.StatusFailing {
 		return phased.StatusRunning
 	}

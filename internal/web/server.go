@@ -25,12 +25,27 @@ type Options struct {
 	Resolve func(ctx context.Context, word string) (string, error)
 	// Output yields what a hook wrote, piece by piece, as far as it is on record.
 	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
+	// Hook yields what is on record of one hook, its output among it; nil: pages have
+	// no output.
+	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
+	// History returns what other runs tell of the hooks of a run, of all that are on
+	// record; nil where that is not known yet.
+	History func(ctx context.Context, run *phased.Run, all []phased.Summary) History
+	// Flags are those that every command which a page suggests needs.
+	Flags string
 	// Published returns the plans that were published; nil: none are.
 	Published func(ctx context.Context) ([]phased.PublishedPlan, error)
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
 	Host string
+	// Token is what readers log in with; nil: nobody has to.
+	Token []byte
+	// Hosts are the names that this server goes by beside those of the loopback;
+	// they count where there is no token.
+	Hosts []string
+	// Secure says that requests come by TLS.
+	Secure bool
 	// Streams is how many pages are kept up to date at once; 0: 64.
 	Streams int
 	// Now is the clock; nil: time.Now.
@@ -42,8 +57,9 @@ type Options struct {
 // Server answers requests for the pages.
 type Server struct {
 	Options
-	pages   map[string]*template.Template
-	streams *streams
+	pages    map[string]*template.Template
+	streams  *streams
+	sessions *sessions // nil: nobody has to log in
 }
 
 // New returns a Server, or an error where a page does not parse.
@@ -54,7 +70,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, streams: newStreams(o.Streams)}
+	s := &Server{Options: o, streams: newStreams(o.Streams), sessions: newSessions(o.Token, o.Now)}
 	var err error
 	if s.pages, err = parsePages(s.functions()); err != nil {
 		return nil, fmt.Errorf("cannot read the pages: %w", err)
@@ -73,16 +89,25 @@ type handler func(http.ResponseWriter, *http.Request) error
 
 // routes is the table of all addresses.
 func (s *Server) routes() []route {
-	return []route{
+	all := []route{
 		{"GET /{$}", s.runsPage},
+		{"GET /live/runs", s.runsLive},
 		{"GET /plans", s.plansPage},
 		{"GET /plans/{plan}", s.planPage},
 		{"GET /runs/{run}/plan", s.runPlanPage},
 		{"GET /checks", s.checksPage},
 		{"GET /compare", s.comparePage},
-		{"GET /live/runs", s.runsLive},
 		{"GET /static/", s.static},
+		{"GET /runs/{run}", s.runPage},
+		{"GET /runs/{run}/live", s.runLive},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}", s.hookPage},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/live", s.hookLive},
+		{"GET /runs/{run}/phases/{phase}/hooks/{hook}/log", s.hookLog},
 	}
+	if s.sessions != nil {
+		all = append(all, route{"GET /login", s.loginPage}, route{"POST /login", s.loginTry}, route{"POST /logout", s.logout})
+	}
+	return all
 }
 
 // Handler returns the pages, with what guards them around.
@@ -91,20 +116,6 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range s.routes() {
 		mux.HandleFunc(r.pattern, s.answer(r.handle))
 	}
-	mux.HandleFunc("/", s.answer(func(http.ResponseWriter, *http.Request) error { return notFound("there is no such page") }))
-	return http.NewCrossOriginProtection().Handler(s.guard(mux))
-}
-
-// guard sets the headers that every answer has.
-func (s *Server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+	mux.HandleFunc("/", s.answer(s.nothing))
+	return s.guard(http.NewCrossOriginProtection().Handler(s.hosts(s.login(mux))))
 }
