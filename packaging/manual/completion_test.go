@@ -10,10 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCompletionsComplete asks the shells themselves: that they take the
-// scripts, and what they offer behind `phased run --`.
-func TestCompletionsComplete(t *testing.T) {
-	bin := programs(t)
+// completionsComplete asks the shells themselves: that they take the scripts,
+// and what they offer behind `phased run --`.
+func completionsComplete(t *testing.T, bin string) {
 	dir := t.TempDir()
 	if err := writeCompletions(dir); err != nil {
 		t.Fatal(err)

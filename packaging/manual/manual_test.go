@@ -94,10 +94,17 @@ func flagsOf(text string) []string {
 	return all
 }
 
-// TestPagesHaveTheFlagsOfHelp compares what the programs print with --help with
-// what a reader of the page sees.
-func TestPagesHaveTheFlagsOfHelp(t *testing.T) {
+// TestPrograms asks the programs themselves, which take their time to build.
+func TestPrograms(t *testing.T) {
 	bin := programs(t)
+	t.Run("flags", func(t *testing.T) { pagesHaveTheFlagsOfHelp(t, bin) })
+	t.Run("personalities", func(t *testing.T) { personalityPagesHaveTheirFlags(t, bin) })
+	t.Run("completions", func(t *testing.T) { completionsComplete(t, bin) })
+}
+
+// pagesHaveTheFlagsOfHelp compares what the programs print with --help with what
+// a reader of the page sees.
+func pagesHaveTheFlagsOfHelp(t *testing.T, bin string) {
 	paths := manPages(t)
 	for _, v := range verbs() {
 		program := "phased"
@@ -124,10 +131,9 @@ func TestPagesHaveTheFlagsOfHelp(t *testing.T) {
 	}
 }
 
-// TestPersonalityPagesHaveTheirFlags does so for the commands that phased
-// stands in for.
-func TestPersonalityPagesHaveTheirFlags(t *testing.T) {
-	bin := programs(t)
+// personalityPagesHaveTheirFlags does so for the commands that phased stands in
+// for.
+func personalityPagesHaveTheirFlags(t *testing.T, bin string) {
 	paths := manPages(t)
 	for _, name := range []string{"os-refresh-config", "dib-run-parts"} {
 		if err := os.Symlink("phased", filepath.Join(bin, name)); err != nil {

@@ -135,6 +135,7 @@ func environmentBlocks() []block {
 		para("Of phased:"),
 		item("PHASED_STATE_DIR", "The directory of the record, where --state-dir does not name one. It comes before the settings."),
 		item("XDG_STATE_HOME, XDG_RUNTIME_DIR", "Below these lie the record and the locks of users other than root."),
+		item("PHASED_PLAIN", "With `1`, a run shows plain lines also on a terminal."),
 		item("NO_COLOR", "Where it is set and not empty, nothing is coloured."),
 		item("TERM", "With `dumb`, no escape sequence is printed."),
 		item("NOTIFY_SOCKET", "The service manager that is told how far a run is."),
