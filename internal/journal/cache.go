@@ -102,7 +102,7 @@ func (c *Cache) Runs(ctx context.Context) ([]phased.Summary, error) {
 		if errors.Is(err, phased.ErrNoRun) {
 			continue // pruned meanwhile
 		}
-		if err != nil && !readable(err) {
+		if err != nil && !listed(err) {
 			return nil, err
 		}
 		list = append(list, known.value)
