@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -163,4 +164,30 @@ func TestLoginsOfTwoServers(t *testing.T) {
 	if strings.Count(jar, "=") != 2 || strings.Split(jar, "=")[0] == strings.Split(strings.Split(jar, "; ")[1], "=")[0] {
 		t.Errorf("both have one name: %s", jar)
 	}
+}
+
+// TestLogoutEndsStreams: of pages that are live in other tabs as well.
+func TestLogoutEndsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, _ := locked(t, false)
+		c := logIn(h, secret, "/", "127.0.0.1:1").Cookies()[0]
+		w, end := &reader{header: http.Header{}}, make(chan struct{})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/live/runs", http.NoBody)
+		r.AddCookie(c)
+		go func() {
+			defer close(end)
+			h.ServeHTTP(w, r)
+		}()
+		time.Sleep(3 * time.Second)
+		if text := w.take(); !strings.Contains(text, "event: live") {
+			t.Fatalf("the stream is %q", text)
+		}
+		select {
+		case <-end:
+			t.Fatal("the stream of a session that goes on has ended")
+		default:
+		}
+		s.sessions.end(r)
+		<-end
+	})
 }
