@@ -22,8 +22,11 @@ const (
 // histories are what runs on record tell of their hooks. A run that has ended is read
 // once; only what its hooks took is kept of it.
 type histories struct {
-	ctx  context.Context // of the server: reading goes on when a page does not wait
 	read func(context.Context, string) (phased.Run, error)
+	// start begins what goes on when a page does not wait any more, until the server
+	// ends.
+	start func(func(context.Context))
+	ended func() bool
 
 	mu      sync.Mutex
 	gone    sync.WaitGroup
@@ -40,7 +43,10 @@ type place struct {
 }
 
 func newHistories(ctx context.Context, read func(context.Context, string) (phased.Run, error)) *histories {
-	return &histories{ctx: ctx, read: read, runs: map[string][]stats.Time{}, made: map[place]*history{}, loading: map[place]chan struct{}{}}
+	h := &histories{read: read, runs: map[string][]stats.Time{}, made: map[place]*history{}, loading: map[place]chan struct{}{}}
+	h.start = func(work func(context.Context)) { h.gone.Go(func() { work(ctx) }) }
+	h.ended = func() bool { return ctx.Err() != nil }
+	return h
 }
 
 // close waits until nothing is read any more. The context has ended.
@@ -61,10 +67,10 @@ func (h *histories) of(ctx context.Context, run *phased.Run, all []phased.Summar
 		return m
 	}
 	done := h.loading[at]
-	if done == nil && h.ctx.Err() == nil {
+	if done == nil && !h.ended() {
 		done = make(chan struct{})
 		h.loading[at] = done
-		h.gone.Go(func() { h.load(at, fits, done) })
+		h.start(func(ctx context.Context) { h.load(ctx, at, fits, done) })
 	}
 	h.mu.Unlock()
 	if done == nil {
@@ -86,14 +92,14 @@ func (h *histories) of(ctx context.Context, run *phased.Run, all []phased.Summar
 }
 
 // load reads the runs that were not read yet, and makes a history of all.
-func (h *histories) load(at place, fits []phased.Summary, done chan struct{}) {
+func (h *histories) load(ctx context.Context, at place, fits []phased.Summary, done chan struct{}) {
 	m := &history{hooks: map[hookName]*past{}}
 	for i := range fits {
-		if h.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
 		m.ids = append(m.ids, fits[i].ID)
-		m.add(&fits[i], h.times(fits[i].ID))
+		m.add(&fits[i], h.times(ctx, fits[i].ID))
 	}
 	for _, p := range m.hooks {
 		slices.Reverse(p.last)
@@ -109,14 +115,17 @@ func (h *histories) load(at place, fits []phased.Summary, done chan struct{}) {
 
 // times returns what the hooks of a run took. Of a damaged record it is what stands
 // before the damage.
-func (h *histories) times(id string) []stats.Time {
+func (h *histories) times(ctx context.Context, id string) []stats.Time {
 	h.mu.Lock()
 	times, known := h.runs[id]
 	h.mu.Unlock()
 	if known {
 		return times
 	}
-	run, _ := h.read(h.ctx, id) //nolint:errcheck // its own page tells what is wrong with it
+	run, err := h.read(ctx, id)
+	if err != nil && run.Seq == 0 {
+		return nil // pruned, or not to be read now
+	}
 	times = stats.Times(&run)
 	h.mu.Lock()
 	defer h.mu.Unlock()

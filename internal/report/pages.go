@@ -62,7 +62,7 @@ func (g Page) Heading(st Story) *Heading {
 	p := newPrinter(&b, g.Style)
 	p.headlineAlone(st)
 	_ = p.flush() // a buffer takes everything
-	first, rest, _ := strings.Cut(b.String(), "\n")
+	first, rest, _ := strings.Cut(safeLines(b.String()), "\n")
 	if first == "" {
 		return nil
 	}
@@ -78,12 +78,21 @@ func (g Page) Heading(st Story) *Heading {
 		h.Phase = r.Failure.Phase
 	}
 	// What is said behind the name of the hook.
-	name := Hook(h.Phase, h.Hook)
+	name := Safe(Hook(h.Phase, h.Hook), false)
 	if at := strings.Index(how, name); h.Phase != "" && at >= 0 {
 		how = how[:at] + how[at+len(name):]
 	}
 	h.How = strings.TrimLeft(strings.TrimSpace(how), ": ")
 	return h
+}
+
+// safeLines takes out of a text of several lines what a printer lets pass: colours.
+func safeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = Safe(l, false)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // undent takes two blanks off the beginning of each line.
@@ -226,7 +235,7 @@ func (g Page) Where(h phased.HookRun) string {
 	p := newPrinter(&b, g.Style)
 	p.where(h, f, everything())
 	_ = p.flush() // a buffer takes everything
-	return strings.TrimRight(undent(b.String()), "\n ")
+	return strings.TrimRight(undent(safeLines(b.String())), "\n ")
 }
 
 // Change tells one change of the variable space: what is changed, in which way,
@@ -258,6 +267,9 @@ func (g Page) Change(c phased.Change) (name, what, was, is string) {
 func (g Page) Signal(d phased.HookSignalled) string {
 	return Safe("sent "+d.Signal+" to "+count(d.Count, "process")+": "+oneLine(d.Reason), false)
 }
+
+// HookName is how a hook is called: PHASE/HOOK.
+func (g Page) HookName(phase string, hook phased.Text) string { return Safe(Hook(phase, hook), false) }
 
 // Limit is a time limit as it is written in settings.
 func (g Page) Limit(d phased.Duration) string { return limitText(d) }

@@ -201,7 +201,7 @@ func nearest(r, g, b int) byte {
 		}
 		return greyLight
 	}
-	hue := 0
+	var hue int
 	switch high {
 	case r:
 		hue = 60 * (g - b) / chroma

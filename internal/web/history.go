@@ -52,7 +52,7 @@ func chart(past []Past, u phased.Usual, known bool, run string) template.HTML {
 	body := float64(chartHigh - chartTop - chartFoot)
 	y := func(d time.Duration) float64 { return chartTop + body*(1-float64(d)/float64(most)) }
 	m.open("svg", "class", "chart", "role", "img", "aria-label", chartText(past, u, known), "width", "100%", "height", number(chartHigh))
-	step := 100 / float64(max(len(past), 10))
+	step := 100 / float64(max(len(past), 25))
 	for i, p := range past {
 		class := "bar ok"
 		if p.Failed {

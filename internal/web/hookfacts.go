@@ -97,6 +97,15 @@ func (s *Server) options(b *hookBody) []report.Fact {
 	return all
 }
 
+// explain returns the command that tells where the options of a hook come from, by
+// file and line: the record has no more than what they are.
+func (s *Server) explain(b *hookBody, run *phased.Run) string {
+	if b.Entry == nil || run.Session != nil || run.Start.Personality != "" {
+		return ""
+	}
+	return s.words().Command("plan", run.Start.Lifecycle, "--explain", b.Phase+"/"+string(b.Hook))
+}
+
 func figures(all []int) string {
 	words := make([]string, len(all))
 	for i, n := range all {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"phased/internal/phased"
-	"phased/internal/report"
 )
 
 // freshLines is how many new lines a page is sent at once: of more, the last ones.
@@ -44,7 +43,7 @@ func (s *Server) hookLive(w http.ResponseWriter, r *http.Request) error {
 		quiet: q.Get("log") == "no", after: seenUpTo(r),
 	}
 	if _, _, at := findHook(run, hw.phase, hw.hook); at < 0 {
-		return notFound("run %s has not run %s", run.ID, report.Hook(hw.phase, hw.hook))
+		return notFound("run %s has not run %s", run.ID, hookText(hw.phase, hw.hook))
 	}
 	hw.link = hookAddress(run.ID, hw.phase, hw.hook)
 	hw.reader = &logReader{words: s.words()}
@@ -135,7 +134,7 @@ func (hw *hookWatch) look(ctx context.Context) (frame, error) {
 	parts := []part{{ID: "hook-head", Name: "hook-head", Data: b}, {ID: "hook-body", Name: "hook-body", Data: b}}
 	parts = append(parts, hw.log()...)
 	if over {
-		b.Options = hw.server.options(&b)
+		b.Options, b.Explain = hw.server.options(&b), hw.server.explain(&b, run)
 		if err := hw.server.tellPast(ctx, &b, run); err != nil {
 			return frame{}, err
 		}

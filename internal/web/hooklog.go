@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"phased/internal/phased"
-	"phased/internal/report"
 )
 
 // hookLog is the output of a hook as a file of text: the bytes that it wrote, with a
@@ -19,7 +18,7 @@ func (s *Server) hookLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	phase, hook := r.PathValue("phase"), phased.Text(r.PathValue("hook"))
 	if _, _, at := findHook(run, phase, hook); at < 0 || s.Hook == nil {
-		return notFound("run %s has not run %s", run.ID, report.Hook(phase, hook))
+		return notFound("run %s has not run %s", run.ID, hookText(phase, hook))
 	}
 	if run.Start.Output == "inherited" {
 		return notFound("the output of run %s was not recorded: its hooks had phased's own descriptors", run.ID)
@@ -44,7 +43,7 @@ func (s *Server) hookLog(w http.ResponseWriter, r *http.Request) error {
 			_, err = out.WriteString("\n" + s.words().Cut(d) + "\n")
 		}
 		if err != nil {
-			return nil //nolint:nilerr // whoever does not read it has gone
+			return nil // whoever does not read it has gone
 		}
 	}
 	return nil

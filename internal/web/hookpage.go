@@ -38,6 +38,7 @@ type hookBody struct {
 	Log      *logView
 	Facts    []report.Fact
 	Options  []report.Fact
+	Explain  string // command that tells where they came from; "": there is none
 	Inputs   []phased.Input
 	Left     []phased.LeftBehind
 	LeftMore int
@@ -125,13 +126,14 @@ func (s *Server) hookPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.Options = s.options(&b)
+	b.Explain = s.explain(&b, run)
 	if err := s.tellChanges(r.Context(), &b, run); err != nil {
 		b.Damage = err.Error()
 	}
 	if err := s.tellLog(r, &b, run); err != nil {
 		b.Damage = err.Error()
 	}
-	title := statusWord(b.Row.Status()) + ": " + report.Hook(phase, hook)
+	title := statusWord(b.Row.Status()) + ": " + hookText(phase, hook)
 	return s.show(w, http.StatusOK, "hook.html", page{Title: title, Here: "runs", Body: b})
 }
 
@@ -161,6 +163,9 @@ func (s *Server) tellHook(b *hookBody, run *phased.Run) {
 	}
 	b.Where = words.Where(*h)
 	b.Warn, b.Quiet = words.HookNotes(*run, *h)
+	if len(b.Attempts) > 0 { // which say the same
+		b.Quiet = slices.DeleteFunc(b.Quiet, func(l string) bool { return strings.HasPrefix(l, "attempt ") })
+	}
 	if run.Start.Output == "inherited" && len(b.Row.Attempts) > 0 {
 		b.Inherits = words.NotRecorded(*run, *h)
 	}
@@ -178,7 +183,7 @@ func (b *hookBody) neighbours(run *phased.Run) {
 	for i := range run.Phases {
 		for _, row := range rowsOf(&run.Phases[i]) {
 			name := run.Phases[i].Phase
-			one := &hookLink{report.Hook(name, row.Name), hookAddress(run.ID, name, row.Name)}
+			one := &hookLink{hookText(name, row.Name), hookAddress(run.ID, name, row.Name)}
 			if found {
 				b.Next = one
 				return
@@ -332,14 +337,14 @@ func pendingHTML(r *logReader) template.HTML {
 	var w logWriter
 	w.lines(r.pending())
 	if p := r.progress; p != nil {
-		w.lines(progressLines(r.words, p))
+		w.lines(progressLines(p))
 	}
 	return w.html()
 }
 
 // progressLines are the last lines of a hook that has written more than is recorded
 // as it comes.
-func progressLines(words report.Page, p *phased.HookProgress) []logLine {
+func progressLines(p *phased.HookProgress) []logLine {
 	all := []logLine{{Text: report.Size(p.Out+p.Err) + " written so far, more than is recorded as it comes; its last lines:"}}
 	for _, l := range p.Last {
 		all = append(all, logLine{Stream: l.Stream, Text: string(l.Text), unnumbered: true})

@@ -18,8 +18,8 @@ type rowWriter struct {
 	markup
 	v     *view
 	words report.Page
-	usual func(phase string, hook phased.Text) (phased.Usual, bool)        // nil: nothing is known
-	link  func(phase string, hook phased.Text) string                      // nil: rows are no links
+	usual func(phase string, hook phased.Text) (phased.Usual, bool) // nil: nothing is known
+	link  func(phase string, hook phased.Text) string               // nil: rows are no links
 }
 
 // rowID is the id of a hook's row, which a page that is live replaces.
@@ -294,7 +294,7 @@ func (w *rowWriter) took(row hookRow) string {
 	case last.Exit != nil && len(row.Attempts) == 1:
 		return report.Took(last.Took)
 	case last.Exit != nil:
-		return report.Took(row.end(w.v.Run, w.v.Now) - row.began(w.v.Run))
+		return report.Took(row.end(w.v.Run, w.v.Now)-row.began(w.v.Run)) + " in all"
 	case last.Status == phased.StatusRunning:
 		return report.About(max(0, w.v.Now-max(0, last.Began.Sub(w.v.Run.Began)))) + " so far"
 	}

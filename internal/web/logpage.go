@@ -54,6 +54,9 @@ func readLog(events logEvents, words report.Page, q logQuery) (logPart, error) {
 	part.Total, part.Shown = r.lines, f.shown
 	part.Hits, part.Hit, part.Prev, part.Next = f.hits, f.hit, f.prev, f.next
 	from := q.From
+	if from > r.lines { // there is no such line
+		from = 0
+	}
 	switch {
 	case from > 0:
 	case f.target > 0:

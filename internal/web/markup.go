@@ -46,7 +46,7 @@ func (m *markup) close(elements ...string) {
 func (m *markup) text(text string) {
 	from := 0
 	for i := range len(text) {
-		entity := ""
+		var entity string
 		switch text[i] {
 		case '<':
 			entity = "&lt;"
@@ -115,6 +115,9 @@ func shorten(text string, n int) string {
 	}
 	return text
 }
+
+// hookText is how a hook is called: PHASE/HOOK.
+func hookText(phase string, hook phased.Text) string { return report.Page{}.HookName(phase, hook) }
 
 // hookName is how a hook is called where its phase is known.
 func hookName(name phased.Text) string { return report.Name(name) }

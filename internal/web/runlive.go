@@ -29,6 +29,7 @@ type runWatch struct {
 	entered []string         // phases that the reader has no section of
 	tails   map[hookKey]*hookTail
 	sizes   map[int]int // rows of the sections that were sent
+	drawn   string      // key of the timeline that was sent
 }
 
 // hookTail is the end of the output of one hook.
@@ -145,9 +146,12 @@ func (rw *runWatch) look(ctx context.Context) (frame, error) {
 	v := newView(run, m.now)
 	b := m.head(v)
 	m.story(v, &b)
-	m.drawn(v, &b)
 	parts := []part{{ID: "run-head", Name: "run-head", Data: b}, {ID: "run-story", Name: "run-story", Data: b}}
-	parts = append(parts, part{ID: "run-timeline", Name: "run-timeline", Data: b, Key: rw.pace(v)})
+	if key := pace(v); key != rw.drawn || f.over {
+		rw.drawn = key
+		m.drawn(v, &b)
+		parts = append(parts, part{ID: "run-timeline", Name: "run-timeline", Data: b, Key: key})
+	}
 	parts = append(parts, rw.tables(m, v)...)
 	if f.over {
 		whole := m.body(run)
@@ -164,7 +168,7 @@ func (rw *runWatch) look(ctx context.Context) (frame, error) {
 }
 
 // pace is the key of the timeline: of many hooks it is drawn more seldom.
-func (rw *runWatch) pace(v *view) string {
+func pace(v *view) string {
 	seconds := v.Now.Milliseconds() / 1000
 	seq := v.Run.Seq
 	if len(v.All) > ownInAll && !v.Run.Status.Final() {
@@ -177,9 +181,9 @@ func (rw *runWatch) pace(v *view) string {
 // tables returns what has changed in the tables of the phases.
 func (rw *runWatch) tables(m runMaker, v *view) []part {
 	var parts []part
-	raw := func(id, key string, more bool, make func(*rowWriter)) {
+	raw := func(id, key string, more bool, write func(*rowWriter)) {
 		w := m.rows(v)
-		make(w)
+		write(w)
 		parts = append(parts, part{ID: id, Name: "raw", Data: w.html(), Key: key, Append: more})
 	}
 	for i := range v.Run.Phases {

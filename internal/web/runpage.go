@@ -26,6 +26,7 @@ type runBody struct {
 	Tally    string
 	Began    time.Time
 	Took     string
+	Trigger  string
 	Heading  *report.Heading
 	Subject  string // address of the hook that the heading is about
 	Tail     template.HTML
@@ -100,7 +101,7 @@ func (m runMaker) rows(v *view) *rowWriter {
 // head returns what stands at the top.
 func (m runMaker) head(v *view) runBody {
 	r := v.Run
-	b := runBody{ID: r.ID, Run: r, Title: m.words.Title(r.Start), Tally: m.words.Tally(*r), Began: r.Began, link: m.link}
+	b := runBody{ID: r.ID, Trigger: m.words.Line(string(r.Start.Trigger)), Run: r, Title: m.words.Title(r.Start), Tally: m.words.Tally(*r), Began: r.Began, link: m.link}
 	if r.Status.Final() {
 		b.Took = report.Took(r.Took)
 	} else {
@@ -188,7 +189,9 @@ func otherRun(r *http.Request, id string) string {
 }
 
 // words are those of the reports, as they are now.
-func (s *Server) words() report.Page { return report.NewPage(report.Style{Now: s.Now(), Flags: s.Flags}) }
+func (s *Server) words() report.Page {
+	return report.NewPage(report.Style{Now: s.Now(), Flags: s.Flags})
+}
 
 // maker returns what makes the parts of a run's page. All are the runs on record.
 func (s *Server) maker(ctx context.Context, r *phased.Run, all []phased.Summary) (m runMaker, known bool) {
@@ -263,7 +266,7 @@ func (t *ring) with(r *logReader) []logLine {
 	all := append([]logLine(nil), t.lines...)
 	all = append(all, r.pending()...)
 	if p := r.progress; p != nil {
-		all = append(all, progressLines(r.words, p)...)
+		all = append(all, progressLines(p)...)
 	}
 	return all[max(0, len(all)-storyTail):]
 }

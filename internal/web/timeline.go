@@ -102,6 +102,7 @@ func (v *view) lay() []band {
 		v.bars(&b)
 		if b.own {
 			b.lanes, b.laneHigh = len(v.Rows[i]), rowHigh
+			v.apart(&b)
 		} else {
 			v.pack(&b)
 			b.laneHigh = max(2, min(laneHigh, lanesHigh/float64(max(1, b.lanes))))
@@ -310,7 +311,7 @@ func ticks(length time.Duration) []time.Duration {
 				}
 			}
 			if step >= 12*time.Hour && length/step > 5 {
-				step = 24 * time.Hour * max(1, length/(5*24*time.Hour)+1)
+				step *= 2
 			}
 		}
 	}
@@ -345,13 +346,13 @@ func (v *view) about(b *band, one bar) string {
 	row := v.Rows[b.phase][one.hook]
 	phase := v.Run.Phases[b.phase].Phase
 	if one.many > 1 {
-		text := fmt.Sprintf("%s: %d hooks from %s on, %s", phase, one.many, report.Name(row.Name), report.Took(one.to-one.from))
+		text := fmt.Sprintf("%s: %d hooks from %s on, %s", report.Safe(phase, false), one.many, report.Name(row.Name), report.Took(one.to-one.from))
 		if one.fail > 0 {
 			text += fmt.Sprintf(", %d failed", one.fail)
 		}
 		return text
 	}
-	text := report.Hook(phase, row.Name) + ": "
+	text := hookText(phase, row.Name) + ": "
 	switch one.kind {
 	case barPause, barWait:
 		_, name := one.kind.names()

@@ -31,8 +31,8 @@ func (v *view) timeline(link func(phase string, hook phased.Text) string) templa
 	}
 	last := bands[len(bands)-1]
 	high := last.y + last.high
-	d.open("svg", "class", "timeline", "role", "group", "aria-label", "Timeline of the run: "+strconv.Itoa(len(bands))+" phases in "+report.Took(d.length)+
-		". The tables below have the same.", "width", "100%", "height", number(high))
+	d.open("svg", "class", "timeline", "role", "group", "aria-label", "Timeline of the run: phases in the order in which they were entered, "+
+		report.Took(d.length)+" in all. The tables below have the same.", "width", "100%", "height", number(high))
 	d.axis(high)
 	for i := range bands {
 		d.band(&bands[i], i%2 == 1)
@@ -146,7 +146,7 @@ func (d *drawing) bar(b *band, one bar) {
 		d.open("rect", "class", "bar "+class, "x", percent(from), "y", number(y), "width", percent(to-from), "height", number(high))
 		d.element("title", text)
 		d.close("rect")
-		if one.critical && len(d.v.Critical) < len(d.v.All) {
+		if one.critical && len(d.v.Critical) < len(d.v.All) && (b.own || to-from > .6) {
 			d.open("rect", "class", "critical", "x", percent(from), "y", number(y+high), "width", percent(to-from), "height", number(min(3, max(1, gap))))
 			d.close("rect")
 		}
@@ -179,7 +179,7 @@ func (d *drawing) labels(b *band) {
 	for j, row := range d.v.Rows[b.phase] {
 		y := b.y + headHigh + float64(j)*rowHigh + rowHigh - 6
 		text, class := d.v.label(b.phase, row)
-		from, to := 0.0, 0.0
+		var from, to float64
 		if len(row.Attempts) > 0 {
 			from, to = d.at(row.began(d.v.Run)), d.at(row.end(d.v.Run, d.v.Now))
 		} else {
@@ -190,23 +190,33 @@ func (d *drawing) labels(b *band) {
 	}
 }
 
+// What a letter of a label takes, and what one percent of the width is, on a page of
+// common width and on a narrow one, in pixels.
+const (
+	letterWide    = 6.7
+	perCentWide   = 7
+	perCentNarrow = 3.3
+)
+
 // label writes a text behind a bar, before it, or in it, wherever there is most
 // room; on a narrow page as much of it as has room there.
 func (d *drawing) label(text, class string, from, to, y float64) {
 	x, dx, anchor, room := to, "6", "", 100-to
+	need := float64(len([]rune(text))+2) * letterWide / perCentWide
 	switch {
-	case room >= 28:
-	case from > room && from >= 28:
+	case room >= need:
+	case from >= need || from > room && from >= to-from:
 		x, dx, anchor, room = from, "-6", "end", from
 	case to-from > room:
 		x, room = from, 100-from
+		class += " inside"
 	}
-	narrow := shorten(text, max(6, int(room*3.2/6.7)))
+	narrow := shorten(text, max(6, int(room*perCentNarrow/letterWide)))
 	if narrow == text {
 		d.element("text", text, "class", "label "+class, "x", percent(x), "dx", dx, "y", number(y), "text-anchor", anchor)
 		return
 	}
-	wide := shorten(text, max(6, int(room*8/6.7)))
+	wide := shorten(text, max(6, int(room*perCentWide/letterWide)))
 	d.element("text", wide, "class", "label wide "+class, "x", percent(x), "dx", dx, "y", number(y), "text-anchor", anchor)
 	d.element("text", narrow, "class", "label narrow "+class, "x", percent(x), "dx", dx, "y", number(y), "text-anchor", anchor, "aria-hidden", "true")
 }
