@@ -46,11 +46,15 @@ func rooms() map[string]room {
 		},
 		"executor": {may: []string{"space"}, why: "it runs a hook and tells a Sink; it knows neither plans nor journals"},
 		"devstack": {why: "it says what a local.conf enables, and clones it; what is sourced when is for the plan"},
-		"journal":  {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
-		"locks":    {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
-		"state":    {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
-		"watch":    {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
-		"systemd":  {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
+		"capsule": {
+			shut: []string{"os/exec"},
+			why:  "it puts bytes into a page and takes them out: what they say is for others, and it starts nothing",
+		},
+		"journal": {may: []string{"shellinit"}, shut: []string{"os/exec"}, why: "it keeps runs; it starts nothing"},
+		"locks":   {shut: []string{"os/exec"}, why: "it takes locks and asks who has others; it starts nothing, and which hooks run together is for the engine"},
+		"state":   {shut: []string{"os/exec"}, why: "it keeps small facts; what they mean is decided by others, and it starts nothing"},
+		"watch":   {shut: []string{"os/exec"}, why: "it tells that files have changed; what is started then is for others"},
+		"systemd": {shut: []string{"os/exec"}, why: "it sends a few bytes to a socket; what they say is for others"},
 		"shellinit": {
 			shut: []string{"os", "os/exec", "io/fs", "path/filepath"},
 			why:  "it makes a text for a shell, and events of what the shell writes: others read, write and start",
@@ -108,17 +112,25 @@ type library struct {
 // libraries lists every foreign module in use.
 func libraries() map[string]library {
 	return map[string]library{
-		"github.com/spf13/cobra":   {rooms: []string{"cli", "fleetcli", "usage"}, why: "only cli and fleetcli have commands and flags, and usage tells of them; the personalities start without it"},
-		"github.com/spf13/pflag":   {rooms: []string{"cli", "fleetcli", "usage"}, why: "only cli and fleetcli have commands and flags, and usage tells of them; the personalities start without it"},
-		"go.yaml.in/yaml/v4":       {rooms: []string{"config"}, why: "only config reads settings"},
-		"mvdan.cc/sh/v3":           {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
-		"github.com/oklog/ulid/v2": {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
-		"golang.org/x/sys":         {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
-		"golang.org/x/term":        {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
-		"github.com/google/go-cmp": {tests: true, why: "it is for comparing in tests"},
-		"pgregory.net/rapid":       {tests: true, why: "it is for properties in tests"},
+		"github.com/spf13/cobra":           {rooms: []string{"cli", "fleetcli", "usage"}, why: "only cli and fleetcli have commands and flags, and usage tells of them; the personalities start without it"},
+		"github.com/spf13/pflag":           {rooms: []string{"cli", "fleetcli", "usage"}, why: "only cli and fleetcli have commands and flags, and usage tells of them; the personalities start without it"},
+		"go.yaml.in/yaml/v4":               {rooms: []string{"config"}, why: "only config reads settings"},
+		"mvdan.cc/sh/v3":                   {rooms: []string{"plan", "devstack"}, why: "it reads shell syntax, for lint and for enable_plugin, and never runs anything"},
+		"github.com/oklog/ulid/v2":         {tests: true, why: "run ids are made in the journal, which is held to it: its init costs every start"},
+		"golang.org/x/sys":                 {rooms: []string{"proc", "trust", "plan", "executor", "journal", "locks", "watch", "systemd", "compat", "cli", "bench"}, why: "system calls belong to the rooms that touch the host"},
+		"golang.org/x/term":                {rooms: []string{"cli"}, why: "only cli asks what the terminal is"},
+		"github.com/google/go-cmp":         {tests: true, why: "it is for comparing in tests"},
+		"pgregory.net/rapid":               {tests: true, why: "it is for properties in tests"},
+		"github.com/aymanbagabas/go-udiff": {rooms: []string{"web"}, why: "it tells texts apart, for the page that compares runs"},
+		"golang.org/x/net":                 {tests: true, why: "its html parser reads pages in tests; the standard library's templates make them"},
 		"github.com/rogpeppe/go-internal": {
 			tests: true, why: "testscript is for end-to-end tests",
+		},
+		"github.com/chromedp/chromedp": {
+			tests: true, why: "it drives a real browser in the tests of the pages",
+		},
+		"github.com/chromedp/cdproto": {
+			tests: true, why: "it has the names of what a browser is told and tells, for chromedp",
 		},
 		"github.com/santhosh-tekuri/jsonschema/v6": {
 			tests: true, why: "it validates what the schema of the settings is tested with; phased's own decoder tells people what is wrong",

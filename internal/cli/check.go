@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"phased/internal/phased"
 	"phased/internal/plan"
 	"phased/internal/report"
 )
@@ -61,21 +62,17 @@ func runCheck(ctx context.Context, w *World, o *checkOptions) error {
 	findings := plan.Check(p, plan.CheckOptions{Strict: o.strict, Refused: refused})
 	if o.json {
 		if findings == nil {
-			findings = []plan.Finding{}
+			findings = []phased.Finding{}
 		}
 		err = report.JSON(w.Stdout, findings)
 	} else {
-		all := make([]report.Finding, len(findings))
-		for i, f := range findings {
-			all[i] = report.Finding{Code: string(f.Code), Severity: string(f.Severity), File: f.File, Line: f.Line, Message: f.Message, Cure: f.Cure}
-		}
-		err = report.Check(w.Stdout, w.style(false, o.places.again()), all, entries(p))
+		err = report.Check(w.Stdout, w.style(false, o.places.again()), findings, entries(p))
 	}
 	if err != nil {
 		return err
 	}
 	for _, f := range findings {
-		if f.Severity == plan.SeverityError {
+		if f.Severity == phased.SeverityError {
 			return status(exitInvalid)
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"os/signal"
 	"slices"
@@ -19,6 +20,7 @@ import (
 type logsOptions struct {
 	places
 	ref    string
+	file   string // of a run that is not of the record; "": none
 	hook   string // HOOK or PHASE/HOOK; "" all
 	follow bool
 	raw    bool
@@ -39,7 +41,8 @@ the bytes as the hooks wrote them.
 		Example: `phased logs
 phased logs last 20-render
 phased logs -2 configure/20-render --stream err
-phased logs -f`,
+phased logs -f
+phased logs --file run.html 20-render`,
 		Args:              atMost(2),
 		ValidArgsFunction: completeRuns(w, &o.places, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +61,7 @@ phased logs -f`,
 	f.BoolVar(&o.raw, "raw", false, "print the bytes and nothing else")
 	f.StringVar(&o.stream, "stream", "", "only `STREAM`: out or err")
 	f.BoolVar(&o.json, "json", false, "print the events of the output as JSON lines")
+	f.StringVar(&o.file, "file", "", "of the run in `FILE`: a page that phased capsule made, or a copied run file")
 	o.places.addFlags(f)
 	return cmd
 }
@@ -66,6 +70,9 @@ phased logs -f`,
 func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 	if o.stream != "" && o.stream != "out" && o.stream != "err" {
 		return invalid("logs: --stream %q: expected out or err", o.stream)
+	}
+	if o.file != "" {
+		return logsOfFile(ctx, w, o)
 	}
 	store, err := o.places.record(w)
 	if err != nil {
@@ -94,6 +101,39 @@ func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 		return broken("cannot read the record of run %s: %v", r.ID, err)
 	}
 	return nil
+}
+
+// logsOfFile is `phased logs --file`. The one run need not be named.
+func logsOfFile(ctx context.Context, w *World, o *logsOptions) error {
+	if o.follow {
+		return invalid("logs: -f does not go with --file: nothing is added to a copy")
+	}
+	run, done, err := openCopy(o.file)
+	if err != nil {
+		return err
+	}
+	defer done()
+	switch named := namesCopy(o.ref, run.ID()); {
+	case !named && o.hook == "":
+		o.hook = o.ref
+	case !named:
+		return invalid("logs: %s holds run %s, and no other", o.file, run.ID())
+	}
+	r, damage := findCopy(ctx, w, o.file, run)
+	phase, hook, err := o.chosen(r)
+	if err != nil {
+		return err
+	}
+	if r.Start.Output == "inherited" {
+		w.talk("the output of run %s was inherited by its hooks and not recorded", r.ID)
+		return damage
+	}
+	if err := o.print(w, run.Events(ctx), phase, hook); err != nil {
+		if _, damaged := errors.AsType[*journal.CorruptError](err); !damaged {
+			return broken("cannot read %s: %v", o.file, err)
+		}
+	}
+	return damage
 }
 
 // chosen returns the phase and the hook that HOOK stands for.

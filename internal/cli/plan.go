@@ -20,6 +20,8 @@ type planOptions struct {
 	json      bool
 	explain   string
 	compare   []string
+	publish   bool
+	unpublish bool
 }
 
 func newPlan(w *World) *cobra.Command {
@@ -29,16 +31,25 @@ func newPlan(w *World) *cobra.Command {
 		Short: "tell what would run, in which order, and why",
 		Long: `Tells what phased run would do now: every entry of every hook directory with its
 place in the order, or the reason why it is not run; which hook tree it comes
-from; what hooks start with. Nothing is run or written.`,
+from; what hooks start with. Nothing is run or written, but for --publish.`,
 		Example: `phased plan
 phased plan --explain 20-render
 phased plan --base /etc/cron.d --compare dib-run-parts,run-parts
-phased plan stack --top-dir /opt/devstack`,
+phased plan stack --top-dir /opt/devstack
+sudo phased plan --publish`,
 		Args:              atMost(1),
 		ValidArgsFunction: completeLifecycles(&o.places),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.lifecycle = args[0]
+			}
+			switch {
+			case o.publish && o.unpublish, (o.publish || o.unpublish) && (o.explain != "" || len(o.compare) > 0), o.unpublish && o.json:
+				return invalid("--publish and --unpublish go with neither each other nor --explain or --compare, and --unpublish not with --json")
+			case o.publish:
+				return runPublish(cmd.Context(), w, &o)
+			case o.unpublish:
+				return runUnpublish(cmd.Context(), w, &o)
 			}
 			return runPlan(cmd.Context(), w, &o)
 		},
@@ -48,6 +59,8 @@ phased plan stack --top-dir /opt/devstack`,
 	o.planFlags.addFlags(f)
 	f.StringVar(&o.explain, "explain", "", "tell all about the entry `NAME`, PHASE/NAME or path")
 	f.StringSliceVar(&o.compare, "compare", nil, "tell where other `TOOLS` would run a different set or order: dib-run-parts, run-parts")
+	f.BoolVar(&o.publish, "publish", false, "write the plan, with what phased check finds, beside the runs: for the browser (phased serve)")
+	f.BoolVar(&o.unpublish, "unpublish", false, "take away what was published of the lifecycle")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	o.places.addFlags(f)
 	return cmd

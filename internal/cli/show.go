@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"iter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,7 @@ import (
 type showOptions struct {
 	places
 	ref  string
+	file string // of a run that is not of the record; "": none
 	all  bool
 	json bool
 }
@@ -33,7 +36,8 @@ every phase and hook with its time, then what took longest.
 ` + runUsage,
 		Example: `phased show
 phased show -2
-phased show 01JNXZ5M8G --json`,
+phased show 01JNXZ5M8G --json
+phased show --file run.html`,
 		Args:              atMost(1),
 		ValidArgsFunction: completeRuns(w, &o.places, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,12 +51,16 @@ phased show 01JNXZ5M8G --json`,
 	f.SortFlags = false
 	f.BoolVar(&o.all, "all", false, "list every hook, also of long phases")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	f.StringVar(&o.file, "file", "", "the run in `FILE`: a page that phased capsule made, or a copied run file")
 	o.places.addFlags(f)
 	return cmd
 }
 
 // runShow is `phased show`.
 func runShow(ctx context.Context, w *World, o *showOptions) error {
+	if o.file != "" {
+		return showFile(ctx, w, o)
+	}
 	store, err := o.places.record(w)
 	if err != nil {
 		return err
@@ -61,12 +69,42 @@ func runShow(ctx context.Context, w *World, o *showOptions) error {
 	if err != nil {
 		return err
 	}
+	return o.tell(w, r, damage, report.Story{NoResume: noResume(store, r)}, w.style(false, o.places.again()),
+		func(phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error] {
+			return store.Output(ctx, r.ID, phase, hook)
+		})
+}
+
+// showFile is `phased show --file`.
+func showFile(ctx context.Context, w *World, o *showOptions) error {
+	run, done, err := openCopy(o.file)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if !namesCopy(o.ref, run.ID()) {
+		return invalid("show: %s holds run %s, and no other", o.file, run.ID())
+	}
+	r, damage := findCopy(ctx, w, o.file, run)
+	style := w.style(false, "")
+	if !r.Status.Final() {
+		style.Now = time.Time{} // how long it has been going on, nobody knows
+	}
+	return o.tell(w, r, damage, report.Story{NoResume: true, File: o.file}, style, func(phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error] {
+		return run.Output(ctx, phase, hook)
+	})
+}
+
+// tell prints the story of a run whose output is read by output.
+func (o *showOptions) tell(w *World, r phased.Run, damage error, st report.Story, style report.Style,
+	output func(phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error],
+) error {
 	if o.json {
 		return errors.Join(report.JSON(w.Stdout, r), damage)
 	}
-	st := report.Story{Run: r, All: o.all, Tail: report.Tail{Max: report.ShowTail}, NoResume: noResume(store, r)}
+	st.Run, st.All, st.Tail = r, o.all, report.Tail{Max: report.ShowTail}
 	if phase, hook, ok := report.Subject(r); ok {
-		for out, err := range store.Output(ctx, r.ID, phase, hook) {
+		for out, err := range output(phase, hook) {
 			if err != nil {
 				break // the same damage that the run has
 			}
@@ -74,7 +112,7 @@ func runShow(ctx context.Context, w *World, o *showOptions) error {
 		}
 		st.Tail.End()
 	}
-	return errors.Join(report.Show(w.Stdout, w.style(false, o.places.again()), st), damage)
+	return errors.Join(report.Show(w.Stdout, style, st), damage)
 }
 
 // findRun returns the run that a RUN argument stands for. Where its file is

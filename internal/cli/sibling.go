@@ -36,6 +36,7 @@ func siblings(w *World) []*cobra.Command {
 		all = append(all, &cobra.Command{
 			Use:                v.Name,
 			Short:              v.Short,
+			Args:               cobra.ArbitraryArgs,
 			DisableFlagParsing: true,
 			RunE:               func(*cobra.Command, []string) error { return runSibling(w, w.Argv[1:]) },
 		})
@@ -81,6 +82,9 @@ func runSibling(w *World, words []string) error {
 				"    systemd-sysusers /usr/lib/sysusers.d/phased.conf   (packaging/systemd/phased.sysusers in the source)\n"+
 				"or start it yourself as another user who may read %s:\n    %s %s",
 				siblingName, siblingUser, dir, path, strings.Join(words, " "))
+		}
+		if toFile(words) {
+			return runCapsuleAsRoot(w, path, words, withVariable(siblingEnviron(environ, u), "PHASED_STATE_DIR", dir), u)
 		}
 		if err := dropTo(u); err != nil {
 			return broken("cannot become user %s: %v", siblingUser, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,7 @@ func broken(format string, args ...any) error {
 // Main runs the command line and returns the exit code of the process.
 func Main(w World) int {
 	root := newRoot(&w)
-	root.SetArgs(w.Argv[1:])
+	root.SetArgs(runArguments(w.Argv[1:]))
 	root.SetOut(w.Stdout)
 	root.SetErr(w.Stderr)
 	err := root.ExecuteContext(w.Context)
@@ -79,6 +80,31 @@ func Main(w World) int {
 		return f.code
 	}
 	return exitInvalid
+}
+
+// runPrefix stands for the dash of RUN arguments such as -2 while flags are read: as
+// in the runner.
+const runPrefix = "last~"
+
+func runArguments(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if len(a) > 1 && a[0] == '-' && strings.Trim(a[1:], "0123456789") == "" {
+			out[i] = runPrefix + a[1:]
+		}
+	}
+	return out
+}
+
+// runArgument returns the RUN that an argument stands for.
+func runArgument(arg string) string {
+	if n, ok := strings.CutPrefix(arg, runPrefix); ok {
+		return "-" + n
+	}
+	return arg
 }
 
 // newRoot returns the command line. It goes by the name of phased: that is what
@@ -98,7 +124,7 @@ func newRoot(w *World) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return printOverview(w.Stdout) },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newServe(w))
+	root.AddCommand(newServe(w), newCapsule(w))
 	root.SetHelpCommand(newHelp(w))
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		if err := printHelp(w.Stdout, cmd); err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"phased/internal/journal"
+	"phased/internal/phased"
+	"phased/internal/state"
 	"phased/internal/usage"
 	"phased/internal/web"
 )
@@ -117,9 +119,11 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 	log := slog.New(slog.NewTextHandler(w.Stderr, nil))
 	past := newHistories(ctx, store.Run)
 	defer past.close()
+	plans := state.NewPlans(store.Dir())
 	pages, err := web.New(web.Options{
 		Source: cache, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, History: past.of, Version: w.Version, Host: host, Log: log,
-		Token: token, Hosts: o.hosts, Secure: encrypted != nil,
+		Published: func(context.Context) ([]phased.PublishedPlan, error) { return plans.All() },
+		Token:     token, Hosts: o.hosts, Secure: encrypted != nil,
 	})
 	if err != nil {
 		return broken("%v", err)

@@ -9,19 +9,8 @@ import (
 	"phased/internal/phased"
 )
 
-// Severity says what a finding means for the exit status.
-type Severity string
-
-// The severities.
-const (
-	SeverityError   Severity = "error"   // the hook cannot work, or others can change what runs
-	SeverityWarning Severity = "warning" // probably not what was meant
-	SeverityInfo    Severity = "info"    // worth knowing
-)
-
-// Code names what Check found. Codes are frozen: scripts read them. Where an
-// entry is skipped, the code is its verdict.
-type Code string
+// Code names what Check found.
+type Code = phased.FindingCode
 
 // The codes that are no verdicts.
 const (
@@ -53,17 +42,6 @@ const (
 	CodePluginRequires Code = "plugin-requires" // a plugin lacks what it requires, or comes before it
 )
 
-// Finding is one thing that Check found.
-type Finding struct {
-	Code     Code        `json:"code"`
-	Severity Severity    `json:"severity"`
-	Phase    string      `json:"phase,omitempty"`
-	File     phased.Text `json:"file"`
-	Line     int         `json:"line,omitempty"` // from 1; absent: the whole file
-	Message  string      `json:"message"`
-	Cure     string      `json:"cure"`
-}
-
 // CheckOptions change what Check does.
 type CheckOptions struct {
 	Strict bool // warnings become errors
@@ -74,16 +52,16 @@ type CheckOptions struct {
 // Check lints every directory and entry of the plan. Findings stand in the order
 // of the plan: the hook trees, then phases in order, in each its directories, then its entries, then
 // what concerns their order. It starts nothing but `bash -n` and `sh -n`.
-func Check(p phased.Plan, o CheckOptions) []Finding {
+func Check(p phased.Plan, o CheckOptions) []phased.Finding {
 	c := &checker{plan: p, shells: findShells(), awaited: Awaited(p.AllPhases())}
-	jobs := []func() []Finding{func() []Finding { return c.directories("", p.Roots) }, c.requires}
+	jobs := []func() []phased.Finding{func() []phased.Finding { return c.directories("", p.Roots) }, c.requires}
 	files, told := sourcedFiles(p), map[phased.Text]bool{}
 	for _, ph := range p.AllPhases() {
 		if ph.Executor == phased.ExecutorSession {
 			jobs = append(jobs, c.sourcedPhase(ph, files, told)...)
 			continue
 		}
-		jobs = append(jobs, func() []Finding { return c.directories(ph.Name, ph.Dirs) })
+		jobs = append(jobs, func() []phased.Finding { return c.directories(ph.Name, ph.Dirs) })
 		winners := map[phased.Text]phased.Entry{}
 		for _, e := range ph.Entries {
 			if !loses(e) {
@@ -91,26 +69,26 @@ func Check(p phased.Plan, o CheckOptions) []Finding {
 			}
 		}
 		for _, e := range ph.Entries {
-			jobs = append(jobs, func() []Finding { return c.entry(ph, e, winners[e.Name]) })
+			jobs = append(jobs, func() []phased.Finding { return c.entry(ph, e, winners[e.Name]) })
 		}
-		jobs = append(jobs, func() []Finding { return orderFindings(ph) })
+		jobs = append(jobs, func() []phased.Finding { return orderFindings(ph) })
 	}
-	all := []Finding{}
+	all := []phased.Finding{}
 	for _, found := range inParallel(jobs) {
 		all = append(all, found...)
 	}
 	all = untrusted(all, p.Untrusted, o.Refused)
 	for i := range all {
-		if o.Strict && all[i].Severity == SeverityWarning {
-			all[i].Severity = SeverityError
+		if o.Strict && all[i].Severity == phased.SeverityWarning {
+			all[i].Severity = phased.SeverityError
 		}
 	}
 	return all
 }
 
 // inParallel does the jobs on all processors and returns their results in order.
-func inParallel(jobs []func() []Finding) [][]Finding {
-	results := make([][]Finding, len(jobs))
+func inParallel(jobs []func() []phased.Finding) [][]phased.Finding {
+	results := make([][]phased.Finding, len(jobs))
 	next := make(chan int)
 	var wait sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
@@ -140,17 +118,17 @@ type checker struct {
 type finder struct {
 	phase string
 	file  phased.Text
-	found []Finding
+	found []phased.Finding
 	// sourced: bash alone reads the file.
 	sourced bool
 }
 
-func (f *finder) add(code Code, s Severity, line int, message, cure string) {
-	f.found = append(f.found, Finding{Code: code, Severity: s, Phase: f.phase, File: f.file, Line: line, Message: message, Cure: cure})
+func (f *finder) add(code Code, s phased.Severity, line int, message, cure string) {
+	f.found = append(f.found, phased.Finding{Code: code, Severity: s, Phase: f.phase, File: f.file, Line: line, Message: message, Cure: cure})
 }
 
 // sorted returns the findings in the order of their lines.
-func (f *finder) sorted() []Finding {
-	slices.SortStableFunc(f.found, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+func (f *finder) sorted() []phased.Finding {
+	slices.SortStableFunc(f.found, func(a, b phased.Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return f.found
 }

@@ -17,7 +17,7 @@ import (
 const maxRead = 1 << 20
 
 // entry checks one entry; winner is the one that counts for its name.
-func (c *checker) entry(ph phased.PlannedPhase, e, winner phased.Entry) []Finding {
+func (c *checker) entry(ph phased.PlannedPhase, e, winner phased.Entry) []phased.Finding {
 	f := &finder{phase: ph.Name, file: e.Path}
 	if e.Verdict == phased.VerdictRun {
 		headerFindings(f, e)
@@ -31,7 +31,7 @@ func (c *checker) entry(ph phased.PlannedPhase, e, winner phased.Entry) []Findin
 // headerFindings tells the mistakes in the header of a hook.
 func headerFindings(f *finder, e phased.Entry) {
 	for _, h := range e.Faults {
-		f.add(CodeHeader, SeverityError, h.Line, h.Message, "write `# phased: key=value`, with the keys "+strings.Join(config.HookKeys(), ", "))
+		f.add(CodeHeader, phased.SeverityError, h.Line, h.Message, "write `# phased: key=value`, with the keys "+strings.Join(config.HookKeys(), ", "))
 	}
 }
 
@@ -40,7 +40,7 @@ func (c *checker) hook(f *finder, e phased.Entry) {
 	c.owner(f, string(e.Path), "file")
 	content, whole, err := readStart(string(e.Path), maxRead)
 	if err != nil {
-		f.add(Code(phased.VerdictUnreadable), SeverityWarning, 0, fmt.Sprintf("cannot be read: %v", err),
+		f.add(Code(phased.VerdictUnreadable), phased.SeverityWarning, 0, fmt.Sprintf("cannot be read: %v", err),
 			"let the user that runs phased read it: chmod a+r")
 		return
 	}
@@ -66,7 +66,7 @@ func (c *checker) content(f *finder, content []byte, whole bool) {
 		return
 	}
 	if !whole {
-		f.add(CodeShellSyntax, SeverityInfo, 0, "larger than 1 MiB: its syntax was not checked", "keep data out of the script")
+		f.add(CodeShellSyntax, phased.SeverityInfo, 0, "larger than 1 MiB: its syntax was not checked", "keep data out of the script")
 		return
 	}
 	c.syntax(f, content, sb.dialect)
@@ -87,7 +87,7 @@ func noShebang(f *finder, content []byte) {
 	case bytes.Contains(firstLines(content, 5), []byte("\n#!")):
 		message = "the #! does not stand in the first line, so that it does not count"
 	}
-	f.add(CodeNoShebang, SeverityWarning, line, message, cure)
+	f.add(CodeNoShebang, phased.SeverityWarning, line, message, cure)
 }
 
 // looksBinary is bash's own test: a NUL in the first line of the first 80 bytes.
@@ -114,29 +114,29 @@ func skipped(f *finder, e, winner phased.Entry) {
 	switch e.Verdict {
 	case phased.VerdictNotExecutable:
 		if startsLikeScript(string(e.Path)) {
-			f.add(code, SeverityWarning, 0, "has a #! line but does not run: "+detail,
+			f.add(code, phased.SeverityWarning, 0, "has a #! line but does not run: "+detail,
 				"chmod +x, or move it elsewhere; to switch off a hook of a lower root, link its name to /dev/null")
 		}
 	case phased.VerdictNameHasDot, phased.VerdictNameChars:
-		s := SeverityInfo
+		s := phased.SeverityInfo
 		if executable(e) || startsLikeScript(string(e.Path)) {
-			s = SeverityWarning
+			s = phased.SeverityWarning
 		}
 		f.add(code, s, 0, "does not run: "+detail, renameCure(string(e.Name)))
 	case phased.VerdictNameBackup:
-		f.add(code, SeverityWarning, 0, "does not run: "+detail, "remove it once nobody needs it")
+		f.add(code, phased.SeverityWarning, 0, "does not run: "+detail, "remove it once nobody needs it")
 	case phased.VerdictNameFilter:
-		f.add(code, SeverityInfo, 0, "does not run: "+detail, "rename it, or change names in the settings")
+		f.add(code, phased.SeverityInfo, 0, "does not run: "+detail, "rename it, or change names in the settings")
 	case phased.VerdictDanglingLink:
-		f.add(code, SeverityError, 0, "does not run: "+detail, "restore the target, or remove the link; to switch off a hook, link its name to /dev/null")
+		f.add(code, phased.SeverityError, 0, "does not run: "+detail, "restore the target, or remove the link; to switch off a hook, link its name to /dev/null")
 	case phased.VerdictUnreadable:
-		f.add(code, SeverityError, 0, "what it is cannot be found out: "+detail, "check the permissions of the link's target")
+		f.add(code, phased.SeverityError, 0, "what it is cannot be found out: "+detail, "check the permissions of the link's target")
 	case phased.VerdictDirectory:
-		f.add(code, SeverityInfo, 0, "does not run: "+detail, "hooks lie directly in the phase's directory")
+		f.add(code, phased.SeverityInfo, 0, "does not run: "+detail, "hooks lie directly in the phase's directory")
 	case phased.VerdictSpecialFile:
-		f.add(code, SeverityWarning, 0, "does not run: "+detail, "remove it, or keep it elsewhere")
+		f.add(code, phased.SeverityWarning, 0, "does not run: "+detail, "remove it, or keep it elsewhere")
 	case phased.VerdictMasked:
-		f.add(code, SeverityInfo, 0, "does not run: "+detail, "remove the link to let it run")
+		f.add(code, phased.SeverityInfo, 0, "does not run: "+detail, "remove the link to let it run")
 	case phased.VerdictShadowed:
 		shadowed(f, e, winner)
 	}
@@ -145,10 +145,10 @@ func skipped(f *finder, e, winner phased.Entry) {
 func shadowed(f *finder, e, winner phased.Entry) {
 	const cure = "none needed if this is what was meant"
 	if winner.Verdict == phased.VerdictRun || winner.Verdict == "" {
-		f.add(Code(e.Verdict), SeverityInfo, 0, "does not run: "+e.Detail, cure)
+		f.add(Code(e.Verdict), phased.SeverityInfo, 0, "does not run: "+e.Detail, cure)
 		return
 	}
-	f.add(Code(e.Verdict), SeverityWarning, 0,
+	f.add(Code(e.Verdict), phased.SeverityWarning, 0,
 		fmt.Sprintf("%s, which does not run (%s): nothing of that name does", e.Detail, winner.Verdict),
 		"mend the one above; to switch off a hook, link its name to /dev/null")
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"phased/internal/phased"
 )
 
 // said is a name that a script notifies, as it is written.
@@ -24,7 +26,7 @@ func (c *checker) unheard(f *finder, content []byte, dialect string) {
 			continue
 		}
 		message := fmt.Sprintf("notifies %s, and no hook of %s waits for that%s", s.name, c.plan.Lifecycle, didYouMean(s.name, c.awaited))
-		f.add(CodeUnheard, SeverityWarning, s.line, message, "write `# phased: when=notified:"+s.name+"` in the hook that is to run then, or another name here")
+		f.add(CodeUnheard, phased.SeverityWarning, s.line, message, "write `# phased: when=notified:"+s.name+"` in the hook that is to run then, or another name here")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // orderFindings checks what decides the order of the hooks of a phase.
-func orderFindings(ph phased.PlannedPhase) []Finding {
+func orderFindings(ph phased.PlannedPhase) []phased.Finding {
 	if ph.Order != phased.Numeric {
 		return nil
 	}
@@ -22,18 +22,18 @@ func orderFindings(ph phased.PlannedPhase) []Finding {
 			numbered++
 		}
 	}
-	var all []Finding
+	var all []phased.Finding
 	for i, h := range hooks {
 		f := &finder{phase: ph.Name, file: h.Path}
 		if h.Number == "" && len(hooks) > 1 {
-			s, message := SeverityInfo, "has no number; no hook of the phase has: they run in the byte order of their names"
+			s, message := phased.SeverityInfo, "has no number; no hook of the phase has: they run in the byte order of their names"
 			if numbered > 0 {
-				s, message = SeverityWarning, fmt.Sprintf("has no number, which counts as 0: it runs as %d of %d", i+1, len(hooks))
+				s, message = phased.SeverityWarning, fmt.Sprintf("has no number, which counts as 0: it runs as %d of %d", i+1, len(hooks))
 			}
 			f.add(CodeNoNumber, s, 0, message, "begin the name with a number: 50-"+string(h.Name))
 		}
 		if i > 0 && onlyBytes(string(hooks[i-1].Name), string(h.Name)) {
-			f.add(CodeTieByBytes, SeverityWarning, 0,
+			f.add(CodeTieByBytes, phased.SeverityWarning, 0,
 				fmt.Sprintf("has the number of %s, and runs after it by the bytes of their names only: a person or another locale may expect otherwise", hooks[i-1].Name),
 				"give them different numbers")
 		}
@@ -62,8 +62,8 @@ func dictionary(name string) string {
 }
 
 // directories checks who can change what hooks there are.
-func (c *checker) directories(phase string, dirs []phased.Text) []Finding {
-	var all []Finding
+func (c *checker) directories(phase string, dirs []phased.Text) []phased.Finding {
+	var all []phased.Finding
 	for _, d := range dirs {
 		f := &finder{phase: phase, file: d}
 		c.owner(f, string(d), "directory")
@@ -81,11 +81,11 @@ func (c *checker) owner(f *finder, path, what string) {
 	uid := os.Geteuid()
 	switch {
 	case st.Mode&0o002 != 0:
-		f.add(CodeWritable, SeverityError, 0, fmt.Sprintf("the %s can be written by everybody (mode %04o): whoever can write it decides what user %d runs", what, st.Mode&0o7777, uid), "chmod o-w")
+		f.add(CodeWritable, phased.SeverityError, 0, fmt.Sprintf("the %s can be written by everybody (mode %04o): whoever can write it decides what user %d runs", what, st.Mode&0o7777, uid), "chmod o-w")
 	case st.Mode&0o020 != 0 && st.Gid != 0:
-		f.add(CodeWritable, SeverityWarning, 0, fmt.Sprintf("the %s can be written by its group %d (mode %04o): its members decide what user %d runs", what, st.Gid, st.Mode&0o7777, uid), "chmod g-w, or chgrp root")
+		f.add(CodeWritable, phased.SeverityWarning, 0, fmt.Sprintf("the %s can be written by its group %d (mode %04o): its members decide what user %d runs", what, st.Gid, st.Mode&0o7777, uid), "chmod g-w, or chgrp root")
 	}
 	if st.Uid != 0 && int(st.Uid) != uid {
-		f.add(CodeOwner, SeverityError, 0, fmt.Sprintf("the %s belongs to user %d: that user decides what user %d runs", what, st.Uid, uid), "chown root")
+		f.add(CodeOwner, phased.SeverityError, 0, fmt.Sprintf("the %s belongs to user %d: that user decides what user %d runs", what, st.Uid, uid), "chown root")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"phased/internal/phased"
 )
 
 // parseSourced parses text that bash sources; nil where that is not possible.
@@ -71,7 +73,7 @@ func (s *scopeCheck) check(file *syntax.File) {
 func (s *scopeCheck) ofOthers() bool { return s.at.isHook() || s.at.entry.Plugin != "" }
 
 func (s *scopeCheck) warn(code Code, line int, cure, format string, args ...any) {
-	s.f.add(code, SeverityWarning, line, fmt.Sprintf(format, args...), cure)
+	s.f.add(code, phased.SeverityWarning, line, fmt.Sprintf(format, args...), cure)
 }
 
 // stmts goes over commands that run one after the other.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"phased/internal/phased"
 )
 
 // shebangMax is how much of a #! line the kernel reads, in bytes.
@@ -93,15 +95,15 @@ func cutSplit(arg string) (string, bool) {
 // shebang checks the #! line and the interpreter that it names.
 func (c *checker) shebang(f *finder, sb shebang) {
 	if sb.crlf {
-		f.add(CodeShebangCRLF, SeverityError, 1, "the #! line ends in CR LF: the kernel takes the CR for a part of it",
+		f.add(CodeShebangCRLF, phased.SeverityError, 1, "the #! line ends in CR LF: the kernel takes the CR for a part of it",
 			`write the file with Unix line ends: sed -i 's/\r$//'`)
 	}
 	if sb.long {
-		f.add(CodeShebangLong, SeverityError, 1, fmt.Sprintf("the #! line is longer than %d bytes: the kernel cuts it", shebangMax), "shorten it")
+		f.add(CodeShebangLong, phased.SeverityError, 1, fmt.Sprintf("the #! line is longer than %d bytes: the kernel cuts it", shebangMax), "shorten it")
 		return
 	}
 	if sb.interpreter == "" {
-		f.add(CodeInterpreterMissing, SeverityError, 1, "the #! line names no interpreter", "write #!/bin/sh or #!/bin/bash")
+		f.add(CodeInterpreterMissing, phased.SeverityError, 1, "the #! line names no interpreter", "write #!/bin/sh or #!/bin/bash")
 		return
 	}
 	if !c.interpreter(f, sb.interpreter) || !sb.isEnv() {
@@ -122,13 +124,13 @@ func (c *checker) interpreter(f *finder, program string) bool {
 	fi, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err != nil && isNotDir(err):
-		f.add(CodeInterpreterMissing, SeverityError, 1, fmt.Sprintf("the interpreter %s does not exist", program), "install it, or name another in the #! line")
+		f.add(CodeInterpreterMissing, phased.SeverityError, 1, fmt.Sprintf("the interpreter %s does not exist", program), "install it, or name another in the #! line")
 		return false
 	case err != nil:
-		f.add(CodeInterpreterNotExecutable, SeverityError, 1, fmt.Sprintf("the interpreter %s cannot be reached: %v", program, reason(err)), "check the permissions of its directories")
+		f.add(CodeInterpreterNotExecutable, phased.SeverityError, 1, fmt.Sprintf("the interpreter %s cannot be reached: %v", program, reason(err)), "check the permissions of its directories")
 		return false
 	case !fi.Mode().IsRegular() || !mayExecute(path):
-		f.add(CodeInterpreterNotExecutable, SeverityError, 1, fmt.Sprintf("the interpreter %s cannot be executed", program), "name a program in the #! line")
+		f.add(CodeInterpreterNotExecutable, phased.SeverityError, 1, fmt.Sprintf("the interpreter %s cannot be executed", program), "name a program in the #! line")
 		return false
 	}
 	return true
@@ -142,10 +144,10 @@ func mayExecute(path string) bool {
 func (c *checker) envProgram(f *finder, program string) {
 	switch {
 	case program == "":
-		f.add(CodeInterpreterMissing, SeverityError, 1, "the #! line gives env no program to run", "write #!/usr/bin/env bash, or name the interpreter itself")
+		f.add(CodeInterpreterMissing, phased.SeverityError, 1, "the #! line gives env no program to run", "write #!/usr/bin/env bash, or name the interpreter itself")
 		return
 	case strings.ContainsAny(program, " \t"):
-		f.add(CodeInterpreterMissing, SeverityError, 1, fmt.Sprintf("env looks for a program called %q: all that follows is one argument", program),
+		f.add(CodeInterpreterMissing, phased.SeverityError, 1, fmt.Sprintf("env looks for a program called %q: all that follows is one argument", program),
 			"write #!/usr/bin/env -S "+program)
 		return
 	case strings.Contains(program, "/"):
@@ -167,6 +169,6 @@ func (c *checker) envProgram(f *finder, program string) {
 			return
 		}
 	}
-	f.add(CodeInterpreterMissing, SeverityError, 1, fmt.Sprintf("env finds no %s on the hooks' PATH, %s", program, path),
+	f.add(CodeInterpreterMissing, phased.SeverityError, 1, fmt.Sprintf("env finds no %s on the hooks' PATH, %s", program, path),
 		"install it, or set PATH under environment in the settings")
 }

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/syntax"
+
+	"phased/internal/phased"
 )
 
 // syntaxLimit ends a shell that does not end its syntax check by itself.
@@ -46,7 +48,7 @@ func (c *checker) syntax(f *finder, content []byte, dialect string) {
 	second := parseShell(content, dialect)
 	first, err := c.runShell(content, dialect)
 	if err != nil {
-		f.add(CodeShellSyntax, SeverityInfo, 0, fmt.Sprintf("%s -n could not check it: %v", dialect, err), "none")
+		f.add(CodeShellSyntax, phased.SeverityInfo, 0, fmt.Sprintf("%s -n could not check it: %v", dialect, err), "none")
 	}
 	last := max(bytes.Count(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))+1, 1)
 	if second != nil {
@@ -59,9 +61,9 @@ func (c *checker) syntax(f *finder, content []byte, dialect string) {
 			continue
 		}
 		told[w.line] = true
-		s := SeverityError
+		s := phased.SeverityError
 		if w.warning {
-			s = SeverityWarning
+			s = phased.SeverityWarning
 		}
 		if second != nil && second.line != w.line {
 			w.message += fmt.Sprintf(" (it may begin in line %d: %s)", second.line, second.message)
@@ -71,9 +73,9 @@ func (c *checker) syntax(f *finder, content []byte, dialect string) {
 	switch {
 	case second == nil || len(first) > 0:
 	case f.sourced: // by bash, which has nothing against it
-		f.add(CodeShellSyntax, SeverityInfo, second.line, "only bash can read this, so that what the file leaves behind was not looked at: "+second.message, "none needed")
+		f.add(CodeShellSyntax, phased.SeverityInfo, second.line, "only bash can read this, so that what the file leaves behind was not looked at: "+second.message, "none needed")
 	default:
-		f.add(CodeShellSyntax, SeverityWarning, second.line, second.message,
+		f.add(CodeShellSyntax, phased.SeverityWarning, second.line, second.message,
 			fmt.Sprintf("the %s here takes it, another one may not: write it in plain %s", dialect, dialect))
 	}
 }

@@ -46,8 +46,8 @@ func sourcedFiles(p phased.Plan) map[phased.Text]*sourcedFile {
 
 // sourcedPhase returns the checks of one sourced phase. What lies in a directory
 // is checked at the first point that sources it; told has those that were.
-func (c *checker) sourcedPhase(ph phased.PlannedPhase, files map[phased.Text]*sourcedFile, told map[phased.Text]bool) []func() []Finding {
-	var jobs []func() []Finding
+func (c *checker) sourcedPhase(ph phased.PlannedPhase, files map[phased.Text]*sourcedFile, told map[phased.Text]bool) []func() []phased.Finding {
+	var jobs []func() []phased.Finding
 	first := func(path phased.Text) bool {
 		known := told[path]
 		told[path] = true
@@ -55,26 +55,26 @@ func (c *checker) sourcedPhase(ph phased.PlannedPhase, files map[phased.Text]*so
 	}
 	for _, d := range ph.Dirs {
 		if first(d) {
-			jobs = append(jobs, func() []Finding { return c.directories(ph.Name, []phased.Text{d}) },
-				func() []Finding { return c.byLocale(ph) })
+			jobs = append(jobs, func() []phased.Finding { return c.directories(ph.Name, []phased.Text{d}) },
+				func() []phased.Finding { return c.byLocale(ph) })
 		}
 	}
 	for _, e := range ph.Entries {
 		switch {
 		case ph.Calls != "" || !first(e.Path):
 		case ph.Localrc:
-			jobs = append(jobs, func() []Finding { return c.localrc(ph, e) })
+			jobs = append(jobs, func() []phased.Finding { return c.localrc(ph, e) })
 		case e.Verdict == phased.VerdictRun:
-			jobs = append(jobs, func() []Finding { return c.sourced(ph, files[e.Path]) })
+			jobs = append(jobs, func() []phased.Finding { return c.sourced(ph, files[e.Path]) })
 		default:
-			jobs = append(jobs, func() []Finding { return notSourced(ph, e) })
+			jobs = append(jobs, func() []phased.Finding { return notSourced(ph, e) })
 		}
 	}
 	return jobs
 }
 
 // localrc checks the text of the local.conf.
-func (c *checker) localrc(ph phased.PlannedPhase, e phased.Entry) []Finding {
+func (c *checker) localrc(ph phased.PlannedPhase, e phased.Entry) []phased.Finding {
 	f := &finder{phase: ph.Name, file: e.Path}
 	if _, err := os.Stat(string(e.Path)); err == nil {
 		c.owner(f, string(e.Path), "file")
@@ -84,14 +84,14 @@ func (c *checker) localrc(ph phased.PlannedPhase, e phased.Entry) []Finding {
 }
 
 // sourced checks a file that is sourced: it needs neither an x bit nor a #! line.
-func (c *checker) sourced(ph phased.PlannedPhase, s *sourcedFile) []Finding {
+func (c *checker) sourced(ph phased.PlannedPhase, s *sourcedFile) []phased.Finding {
 	f := &finder{phase: ph.Name, file: s.entry.Path}
 	e := s.entry
 	headerFindings(f, e)
 	var st unix.Stat_t
 	if unix.Stat(string(e.Path), &st) != nil {
 		if len(ph.Files) > 0 {
-			f.add(Code(phased.VerdictDanglingLink), SeverityError, 0, "is not there: sourcing it fails", "restore it, or take it out of files")
+			f.add(Code(phased.VerdictDanglingLink), phased.SeverityError, 0, "is not there: sourcing it fails", "restore it, or take it out of files")
 		}
 		return f.found // a plugin that is cloned first
 	}
@@ -102,21 +102,21 @@ func (c *checker) sourced(ph phased.PlannedPhase, s *sourcedFile) []Finding {
 	case unix.S_IFREG:
 		c.owner(f, string(e.Path), "file")
 	case unix.S_IFDIR:
-		f.add(Code(phased.VerdictDirectory), SeverityError, 0, "is a directory: sourcing it fails", "rename it, or move it elsewhere")
+		f.add(Code(phased.VerdictDirectory), phased.SeverityError, 0, "is a directory: sourcing it fails", "rename it, or move it elsewhere")
 		return f.found
 	case unix.S_IFCHR:
 		if st.Rdev == unix.Mkdev(1, 3) {
-			f.add(Code(phased.VerdictMasked), SeverityInfo, 0, "is /dev/null: it does nothing", "remove the link to let it run")
+			f.add(Code(phased.VerdictMasked), phased.SeverityInfo, 0, "is /dev/null: it does nothing", "remove the link to let it run")
 			return f.found
 		}
 		fallthrough
 	default:
-		f.add(Code(phased.VerdictSpecialFile), SeverityWarning, 0, "is a FIFO, a socket or a device: what sourcing it does depends on who writes to it", "remove it, or keep it elsewhere")
+		f.add(Code(phased.VerdictSpecialFile), phased.SeverityWarning, 0, "is a FIFO, a socket or a device: what sourcing it does depends on who writes to it", "remove it, or keep it elsewhere")
 		return f.found
 	}
 	content, whole, err := readStart(string(e.Path), maxRead)
 	if err != nil {
-		f.add(Code(phased.VerdictUnreadable), SeverityError, 0, fmt.Sprintf("cannot be read: %v", err), "let the user that runs phased read it: chmod a+r")
+		f.add(Code(phased.VerdictUnreadable), phased.SeverityError, 0, fmt.Sprintf("cannot be read: %v", err), "let the user that runs phased read it: chmod a+r")
 		return f.found
 	}
 	c.sourcedText(f, content, whole)
@@ -131,7 +131,7 @@ func (c *checker) sourced(ph phased.PlannedPhase, s *sourcedFile) []Finding {
 // sourcedText checks the syntax of text that bash sources.
 func (c *checker) sourcedText(f *finder, content []byte, whole bool) {
 	if !whole {
-		f.add(CodeShellSyntax, SeverityInfo, 0, "larger than 1 MiB: its syntax was not checked", "keep data out of the script")
+		f.add(CodeShellSyntax, phased.SeverityInfo, 0, "larger than 1 MiB: its syntax was not checked", "keep data out of the script")
 		return
 	}
 	f.sourced = true
@@ -150,25 +150,25 @@ func reservedNumber(f *finder, name string) {
 	if len(name) < 3 || !isDigit(name[0]) || !isDigit(name[1]) || isDigit(name[2]) || name[0] != '0' && name[0] != '9' {
 		return
 	}
-	f.add(CodeReservedNumber, SeverityWarning, 0, fmt.Sprintf("has the number %s: 00 to 09 and 90 to 99 are the base system's", name[:2]),
+	f.add(CodeReservedNumber, phased.SeverityWarning, 0, fmt.Sprintf("has the number %s: 00 to 09 and 90 to 99 are the base system's", name[:2]),
 		"choose a number from 10 to 89, unless it belongs to the base system")
 }
 
 // notSourced checks an entry that is not sourced: was it meant to?
-func notSourced(ph phased.PlannedPhase, e phased.Entry) []Finding {
+func notSourced(ph phased.PlannedPhase, e phased.Entry) []phased.Finding {
 	f := &finder{phase: ph.Name, file: e.Path}
 	code := Code(e.Verdict)
 	switch e.Verdict {
 	case phased.VerdictNoMatch:
 		if e.LooksLikeHook() {
-			f.add(code, SeverityWarning, 0, "is not sourced: "+e.Detail, cureLookAlike(string(e.Name), ph.Glob))
+			f.add(code, phased.SeverityWarning, 0, "is not sourced: "+e.Detail, cureLookAlike(string(e.Name), ph.Glob))
 		}
 	case phased.VerdictDanglingLink:
-		f.add(code, SeverityError, 0, "is passed over in silence: "+e.Detail, "restore the target, or remove the link")
+		f.add(code, phased.SeverityError, 0, "is passed over in silence: "+e.Detail, "restore the target, or remove the link")
 	case phased.VerdictUnreadable:
-		f.add(code, SeverityWarning, 0, "is passed over in silence: "+e.Detail, "let the user that runs phased read it: chmod a+r")
+		f.add(code, phased.SeverityWarning, 0, "is passed over in silence: "+e.Detail, "let the user that runs phased read it: chmod a+r")
 	default: // of a plugin
-		f.add(code, SeverityWarning, 0, "is not sourced: "+e.Detail, "make it a regular file")
+		f.add(code, phased.SeverityWarning, 0, "is not sourced: "+e.Detail, "make it a regular file")
 	}
 	return f.found
 }
@@ -183,11 +183,11 @@ func cureLookAlike(name, glob string) string {
 // byLocale tells of hooks whose order another locale would turn round: unstack
 // and clean have that of their caller. In a dictionary neither case nor
 // punctuation count first.
-func (c *checker) byLocale(ph phased.PlannedPhase) []Finding {
+func (c *checker) byLocale(ph phased.PlannedPhase) []phased.Finding {
 	if ph.Dir == "" || c.ownLocale(ph) {
 		return nil
 	}
-	var all []Finding
+	var all []phased.Finding
 	var names []string
 	paths := map[string]phased.Text{}
 	for _, h := range ph.Hooks() {
@@ -203,7 +203,7 @@ func (c *checker) byLocale(ph phased.PlannedPhase) []Finding {
 			continue
 		}
 		f := &finder{phase: ph.Name, file: paths[b]}
-		f.add(CodeLocaleOrder, SeverityWarning, 0,
+		f.add(CodeLocaleOrder, phased.SeverityWarning, 0,
 			fmt.Sprintf("comes after %s in the C locale, as in stack, and may come before it in another, as unstack and clean have it from their caller", a),
 			"give them different numbers")
 		all = append(all, f.found...)
@@ -242,7 +242,7 @@ func lettersOf(name string) string {
 }
 
 // requires checks what plugins say that they need of each other.
-func (c *checker) requires() []Finding {
+func (c *checker) requires() []phased.Finding {
 	if c.plan.Session == nil {
 		return nil
 	}
@@ -255,11 +255,11 @@ func (c *checker) requires() []Finding {
 		for _, r := range p.Requires {
 			switch at := place[r]; {
 			case at == 0:
-				f.add(CodePluginRequires, SeverityError, p.Line, fmt.Sprintf("plugin %s requires plugin %s, which is not enabled", p.Name, r),
+				f.add(CodePluginRequires, phased.SeverityError, p.Line, fmt.Sprintf("plugin %s requires plugin %s, which is not enabled", p.Name, r),
 					fmt.Sprintf("enable_plugin %s URL before %s", r, p.Name))
 			case at == i+1:
 			case at > i+1:
-				f.add(CodePluginRequires, SeverityWarning, p.Line, fmt.Sprintf("plugin %s requires plugin %s, which comes after it", p.Name, r),
+				f.add(CodePluginRequires, phased.SeverityWarning, p.Line, fmt.Sprintf("plugin %s requires plugin %s, which comes after it", p.Name, r),
 					fmt.Sprintf("enable %s first, or say `plugin-order: required` in the settings", r))
 			}
 		}

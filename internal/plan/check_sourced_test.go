@@ -14,7 +14,7 @@ import (
 )
 
 // found writes findings down: code, severity, name of the file and line.
-func found1(all []Finding) []string {
+func found1(all []phased.Finding) []string {
 	var out []string
 	for _, f := range all {
 		out = append(out, fmt.Sprintf("%s %s %s:%d", f.Code, f.Severity, filepath.Base(string(f.File)), f.Line))
@@ -169,7 +169,7 @@ func TestCheckPlugins(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if strict := Check(p, CheckOptions{Strict: true}); strict[0].Severity != SeverityError {
+	if strict := Check(p, CheckOptions{Strict: true}); strict[0].Severity != phased.SeverityError {
 		t.Errorf("strict: %+v", strict[0])
 	}
 }

@@ -16,11 +16,11 @@ import (
 // brief is a finding without its words.
 type brief struct {
 	Code     Code
-	Severity Severity
+	Severity phased.Severity
 	Line     int
 }
 
-func briefs(found []Finding) []brief {
+func briefs(found []phased.Finding) []brief {
 	var all []brief
 	for _, f := range found {
 		all = append(all, brief{f.Code, f.Severity, f.Line})
@@ -50,38 +50,38 @@ func TestCheckContents(t *testing.T) {
 		"good-env-s":      {"#!/usr/bin/env -S bash -eu\n:\n", nil},
 		"good-env-s-vars": {"#!/usr/bin/env -S A=1 B=2 bash\n:\n", nil},
 		"elf":             {"\x7fELF\x02\x01\x01\x00rest", nil},
-		"empty":           {"", []brief{{CodeNoShebang, SeverityWarning, 0}}},
-		"no-shebang":      {"echo hello\n", []brief{{CodeNoShebang, SeverityWarning, 1}}},
-		"late-shebang":    {"\n#!/bin/sh\n", []brief{{CodeNoShebang, SeverityWarning, 1}}},
-		"byte-order-mark": {"\xef\xbb\xbf#!/bin/sh\n", []brief{{CodeNoShebang, SeverityWarning, 1}}},
-		"binary":          {"MZ\x00\x01", []brief{{CodeNoShebang, SeverityWarning, 0}}},
-		"no-shebang-bad":  {"if\n", []brief{{CodeNoShebang, SeverityWarning, 1}, {CodeShellSyntax, SeverityError, 1}}},
-		"crlf":            {"#!/bin/sh\r\nexit 0\n", []brief{{CodeShebangCRLF, SeverityError, 1}}},
-		"crlf-argument":   {"#!/bin/sh -e\r\nexit 0\n", []brief{{CodeShebangCRLF, SeverityError, 1}}},
-		"no-interpreter":  {"#!\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"blank-shebang":   {"#!  \t\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"gone":            {"#!/nowhere/python9\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"through-a-file":  {"#!/etc/hostname/sh\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"relative":        {"#!bin/no-such-shell\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
+		"empty":           {"", []brief{{CodeNoShebang, phased.SeverityWarning, 0}}},
+		"no-shebang":      {"echo hello\n", []brief{{CodeNoShebang, phased.SeverityWarning, 1}}},
+		"late-shebang":    {"\n#!/bin/sh\n", []brief{{CodeNoShebang, phased.SeverityWarning, 1}}},
+		"byte-order-mark": {"\xef\xbb\xbf#!/bin/sh\n", []brief{{CodeNoShebang, phased.SeverityWarning, 1}}},
+		"binary":          {"MZ\x00\x01", []brief{{CodeNoShebang, phased.SeverityWarning, 0}}},
+		"no-shebang-bad":  {"if\n", []brief{{CodeNoShebang, phased.SeverityWarning, 1}, {CodeShellSyntax, phased.SeverityError, 1}}},
+		"crlf":            {"#!/bin/sh\r\nexit 0\n", []brief{{CodeShebangCRLF, phased.SeverityError, 1}}},
+		"crlf-argument":   {"#!/bin/sh -e\r\nexit 0\n", []brief{{CodeShebangCRLF, phased.SeverityError, 1}}},
+		"no-interpreter":  {"#!\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"blank-shebang":   {"#!  \t\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"gone":            {"#!/nowhere/python9\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"through-a-file":  {"#!/etc/hostname/sh\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"relative":        {"#!bin/no-such-shell\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
 		"relative-good":   {"#!bin/sh\n:\n", nil}, // hooks start in /
-		"directory":       {"#!/etc\n", []brief{{CodeInterpreterNotExecutable, SeverityError, 1}}},
-		"plain-file":      {"#!/etc/passwd\n", []brief{{CodeInterpreterNotExecutable, SeverityError, 1}}},
-		"env-gone":        {"#!/usr/bin/env python9\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"env-two-words":   {"#!/usr/bin/env bash -e\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"env-nothing":     {"#!/usr/bin/env\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"env-s-gone":      {"#!/usr/bin/env -S A=b python9 -u\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
-		"env-path":        {"#!/usr/bin/env /nowhere/x\n", []brief{{CodeInterpreterMissing, SeverityError, 1}}},
+		"directory":       {"#!/etc\n", []brief{{CodeInterpreterNotExecutable, phased.SeverityError, 1}}},
+		"plain-file":      {"#!/etc/passwd\n", []brief{{CodeInterpreterNotExecutable, phased.SeverityError, 1}}},
+		"env-gone":        {"#!/usr/bin/env python9\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"env-two-words":   {"#!/usr/bin/env bash -e\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"env-nothing":     {"#!/usr/bin/env\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"env-s-gone":      {"#!/usr/bin/env -S A=b python9 -u\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
+		"env-path":        {"#!/usr/bin/env /nowhere/x\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}}},
 		"env-unknowable":  {"#!/usr/bin/env -u HOME nothing\n", nil},
-		"long":            {"#!/bin/sh " + long + "\n", []brief{{CodeShebangLong, SeverityError, 1}}},
+		"long":            {"#!/bin/sh " + long + "\n", []brief{{CodeShebangLong, phased.SeverityError, 1}}},
 		"other-language":  {"#!/usr/bin/env -S sed -f\nif (((\n", nil},
-		"sh-syntax":       {"#!/bin/sh\nif true; then\n  echo )\nfi\n", []brief{{CodeShellSyntax, SeverityError, 3}}},
-		"bash-syntax":     {"#!/bin/bash\necho $(\n", []brief{{CodeShellSyntax, SeverityError, 2}}},
-		"sh-array":        {"#!/bin/sh\n\na=(1 2)\n", []brief{{CodeShellSyntax, SeverityError, 3}}},
-		"sh-bashism":      {"#!/bin/sh\n:\necho ${a/b/c}\n", []brief{{CodeShellSyntax, SeverityWarning, 3}}},
-		"bash-here":       {"#!/bin/bash\ncat <<E\nx\n", []brief{{CodeShellSyntax, SeverityWarning, 3}}},
-		"ksh":             {"#!/bin/ksh\nif\n", []brief{{CodeInterpreterMissing, SeverityError, 1}, {CodeShellSyntax, SeverityWarning, 2}}},
-		"dashes":          {"#!/bin/sh\n" + strings.Repeat("-(", 1<<18), []brief{{CodeShellSyntax, SeverityError, 2}}},
-		"too-large":       {"#!/bin/sh\nif\n" + strings.Repeat("#\n", 1<<19), []brief{{CodeShellSyntax, SeverityInfo, 0}}},
+		"sh-syntax":       {"#!/bin/sh\nif true; then\n  echo )\nfi\n", []brief{{CodeShellSyntax, phased.SeverityError, 3}}},
+		"bash-syntax":     {"#!/bin/bash\necho $(\n", []brief{{CodeShellSyntax, phased.SeverityError, 2}}},
+		"sh-array":        {"#!/bin/sh\n\na=(1 2)\n", []brief{{CodeShellSyntax, phased.SeverityError, 3}}},
+		"sh-bashism":      {"#!/bin/sh\n:\necho ${a/b/c}\n", []brief{{CodeShellSyntax, phased.SeverityWarning, 3}}},
+		"bash-here":       {"#!/bin/bash\ncat <<E\nx\n", []brief{{CodeShellSyntax, phased.SeverityWarning, 3}}},
+		"ksh":             {"#!/bin/ksh\nif\n", []brief{{CodeInterpreterMissing, phased.SeverityError, 1}, {CodeShellSyntax, phased.SeverityWarning, 2}}},
+		"dashes":          {"#!/bin/sh\n" + strings.Repeat("-(", 1<<18), []brief{{CodeShellSyntax, phased.SeverityError, 2}}},
+		"too-large":       {"#!/bin/sh\nif\n" + strings.Repeat("#\n", 1<<19), []brief{{CodeShellSyntax, phased.SeverityInfo, 0}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()
@@ -119,7 +119,7 @@ func TestParserBounds(t *testing.T) {
 }
 
 // told demands that each finding says something and has a cure.
-func told(t *testing.T, found []Finding) {
+func told(t *testing.T, found []phased.Finding) {
 	t.Helper()
 	for _, f := range found {
 		if f.Code == "" || f.Message == "" || f.Cure == "" || f.File == "" || strings.Contains(f.Message+f.Cure, "%!") {
@@ -145,7 +145,7 @@ func TestCheckExecutesNothing(t *testing.T) {
 	}
 	write(t, filepath.Join(base, "bash"), "#!/bin/sh\ntouch "+mark+"\n", 0o755)
 	got := Check(mustLoad(t, Options{Base: base}), CheckOptions{})
-	if diff := cmp.Diff([]brief{{CodeNoShebang, SeverityWarning, 1}}, briefs(got)); diff != "" {
+	if diff := cmp.Diff([]brief{{CodeNoShebang, phased.SeverityWarning, 1}}, briefs(got)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s\n%+v", diff, got)
 	}
 	if _, err := os.Stat(mark); err == nil {
@@ -180,14 +180,14 @@ func TestCheckSkipped(t *testing.T) {
 	got := Check(mustLoad(t, Options{Settings: s}), CheckOptions{})
 	told(t, got)
 	want := map[string]brief{
-		"high/forgotten": {"not-executable", SeverityWarning, 0}, "low/forgotten": {"shadowed", SeverityWarning, 0},
-		"high/hook.sh": {"name-has-dot", SeverityWarning, 0}, "high/tool.bin": {"name-has-dot", SeverityWarning, 0},
-		"high/notes.txt": {"name-has-dot", SeverityInfo, 0}, "high/a b": {"name-chars", SeverityWarning, 0},
-		"high/c+d": {"name-chars", SeverityInfo, 0}, "high/10-a~": {"name-backup", SeverityWarning, 0},
-		"high/10-a.dpkg-old": {"name-backup", SeverityWarning, 0}, "high/dangling": {"dangling-link", SeverityError, 0},
-		"high/sub": {"directory", SeverityInfo, 0}, "high/masking": {"masked", SeverityInfo, 0},
-		"high/device": {"special-file", SeverityWarning, 0}, "high/99-off": {"masked", SeverityInfo, 0},
-		"low/99-off": {"masked", SeverityInfo, 0}, "low/10-a": {"shadowed", SeverityInfo, 0},
+		"high/forgotten": {"not-executable", phased.SeverityWarning, 0}, "low/forgotten": {"shadowed", phased.SeverityWarning, 0},
+		"high/hook.sh": {"name-has-dot", phased.SeverityWarning, 0}, "high/tool.bin": {"name-has-dot", phased.SeverityWarning, 0},
+		"high/notes.txt": {"name-has-dot", phased.SeverityInfo, 0}, "high/a b": {"name-chars", phased.SeverityWarning, 0},
+		"high/c+d": {"name-chars", phased.SeverityInfo, 0}, "high/10-a~": {"name-backup", phased.SeverityWarning, 0},
+		"high/10-a.dpkg-old": {"name-backup", phased.SeverityWarning, 0}, "high/dangling": {"dangling-link", phased.SeverityError, 0},
+		"high/sub": {"directory", phased.SeverityInfo, 0}, "high/masking": {"masked", phased.SeverityInfo, 0},
+		"high/device": {"special-file", phased.SeverityWarning, 0}, "high/99-off": {"masked", phased.SeverityInfo, 0},
+		"low/99-off": {"masked", phased.SeverityInfo, 0}, "low/10-a": {"shadowed", phased.SeverityInfo, 0},
 	}
 	is := map[string]brief{}
 	for _, f := range got {
@@ -210,8 +210,8 @@ func TestCheckSkipped(t *testing.T) {
 	}
 	for i, f := range strict {
 		want := got[i]
-		if want.Severity == SeverityWarning {
-			want.Severity = SeverityError
+		if want.Severity == phased.SeverityWarning {
+			want.Severity = phased.SeverityError
 		}
 		if diff := cmp.Diff(want, f); diff != "" {
 			t.Errorf("strict (-want +got):\n%s", diff)
@@ -304,7 +304,7 @@ func TestCheckOwners(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := Check(mustLoad(t, Options{Base: base}), CheckOptions{})
-		if len(got) != 1 || string(got[0].File) != dir || got[0].Code != CodeWritable || got[0].Severity != SeverityError {
+		if len(got) != 1 || string(got[0].File) != dir || got[0].Code != CodeWritable || got[0].Severity != phased.SeverityError {
 			t.Errorf("%s: %+v", dir, got)
 		}
 		if err := os.Chmod(dir, 0o755); err != nil {

@@ -10,10 +10,10 @@ import (
 // untrusted adds what of a plan is not trusted. Where owner or mode of the same
 // file were told already, that is enough: it only is an error, as nothing would
 // be run.
-func untrusted(all []Finding, found []phased.Untrusted, refused bool) []Finding {
-	severity := SeverityWarning
+func untrusted(all []phased.Finding, found []phased.Untrusted, refused bool) []phased.Finding {
+	severity := phased.SeverityWarning
 	if refused {
-		severity = SeverityError
+		severity = phased.SeverityError
 	}
 	for _, u := range found {
 		told := false
@@ -21,11 +21,11 @@ func untrusted(all []Finding, found []phased.Untrusted, refused bool) []Finding 
 			if (f.Code == CodeWritable || f.Code == CodeOwner) && (f.File == u.At || f.File == u.Path) {
 				told = true
 				if refused {
-					all[i].Severity = SeverityError
+					all[i].Severity = phased.SeverityError
 				}
 			}
 		}
-		same := func(f Finding) bool { return f.Code == CodeUntrusted && f.File == u.Path }
+		same := func(f phased.Finding) bool { return f.Code == CodeUntrusted && f.File == u.Path }
 		if told || slices.ContainsFunc(all, same) {
 			continue
 		}
@@ -33,7 +33,7 @@ func untrusted(all []Finding, found []phased.Untrusted, refused bool) []Finding 
 		if u.At != u.Path {
 			message = fmt.Sprintf("is reached by %s, which %s", u.At, u.What)
 		}
-		all = append(all, Finding{Code: CodeUntrusted, Severity: severity, Phase: u.Phase, File: u.Path, Message: message, Cure: u.Cure})
+		all = append(all, phased.Finding{Code: CodeUntrusted, Severity: severity, Phase: u.Phase, File: u.Path, Message: message, Cure: u.Cure})
 	}
 	return all
 }

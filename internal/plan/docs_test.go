@@ -79,7 +79,7 @@ func TestPagesHaveEveryCode(t *testing.T) {
 	if diff := cmp.Diff(codes, codesOf(t, "../../docs/check.md", "code")); diff != "" {
 		t.Errorf("codes (-are +docs/check.md):\n%s", diff)
 	}
-	if diff := cmp.Diff(constants(t, "check.go", "Severity"), codesOf(t, "../../docs/check.md", "severity")); diff != "" {
+	if diff := cmp.Diff(constants(t, "../phased/finding.go", "Severity"), codesOf(t, "../../docs/check.md", "severity")); diff != "" {
 		t.Errorf("severities (-are +docs/check.md):\n%s", diff)
 	}
 }

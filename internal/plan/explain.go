@@ -96,7 +96,7 @@ func whySourced(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
 		detail = " (" + e.Detail + ")"
 	}
 	if e.Verdict != phased.VerdictRun {
-		return "is not sourced: " + orText(e.Detail, string(e.Verdict))
+		return e.Reason(true)
 	}
 	where := "at the top level of the shell"
 	if ph.Scope == phased.ScopeFunction || e.Plugin != "" {
@@ -217,29 +217,20 @@ func why(ph phased.PlannedPhase, e phased.Entry, x Explanation) string {
 	if ph.Executor == phased.ExecutorSession {
 		return whySourced(ph, e, x)
 	}
-	switch e.Verdict {
-	case phased.VerdictRun:
-		text := fmt.Sprintf("runs as %d of %d: a regular file that may be executed", x.Position, x.Of)
-		if e.Detail != "" {
-			text += " (" + e.Detail + ")"
-		}
-		switch {
-		case ph.Order == phased.Glob:
-			text += "; ordered by its whole name, bytewise"
-		case e.Number == "":
-			text += "; its name starts with no number, which counts as 0"
-		default:
-			text += "; ordered by its number " + e.Number + ", by value"
-		}
-		return text
-	case phased.VerdictNotExecutable:
-		return "does not run: it is not executable (" + e.Detail + ")"
-	case phased.VerdictMasked:
-		return "does not run: it is masked (" + e.Detail + ")"
-	case phased.VerdictUnreadable:
-		return "does not run: what it is cannot be found out (" + e.Detail + ")"
+	if e.Verdict != phased.VerdictRun {
+		return e.Reason(false)
 	}
-	return "does not run: " + e.Detail
+	text := fmt.Sprintf("runs as %d of %d: a regular file that may be executed", x.Position, x.Of)
+	if e.Detail != "" {
+		text += " (" + e.Detail + ")"
+	}
+	switch {
+	case ph.Order == phased.Glob:
+		return text + "; ordered by its whole name, bytewise"
+	case e.Number == "":
+		return text + "; its name starts with no number, which counts as 0"
+	}
+	return text + "; ordered by its number " + e.Number + ", by value"
 }
 
 // notFound says where a name was looked for, and what is like it.

@@ -248,7 +248,7 @@ func TestHeaderMistakes(t *testing.T) {
 	}
 	found := false
 	for _, f := range Check(p, CheckOptions{}) {
-		found = found || f.Code == CodeHeader && f.Severity == SeverityError && f.Line == 3 && string(f.File) == file
+		found = found || f.Code == CodeHeader && f.Severity == phased.SeverityError && f.Line == 3 && string(f.File) == file
 	}
 	if !found {
 		t.Error("Check has not found the mistake")

@@ -8,28 +8,18 @@ import (
 	"phased/internal/phased"
 )
 
-// Finding is one thing that a check found.
-type Finding struct {
-	Code     string
-	Severity string // error, warning or info
-	File     phased.Text
-	Line     int
-	Message  string
-	Cure     string
-}
-
 // Check prints findings, a line each with its cure below (once where several in
 // one file have the same), and their number.
-func Check(w io.Writer, s Style, findings []Finding, entries int) error {
+func Check(w io.Writer, s Style, findings []phased.Finding, entries int) error {
 	p := newPrinter(w, s)
-	n := map[string]int{}
+	n := map[phased.Severity]int{}
 	for i, f := range findings {
 		n[f.Severity]++
 		where := Name(f.File)
 		if f.Line > 0 {
 			where += fmt.Sprintf(":%d", f.Line)
 		}
-		p.line(fmt.Sprintf("%s: %s: %s [%s]", where, p.paint(severityColour(f.Severity), f.Severity), Safe(oneLine(f.Message), false), f.Code))
+		p.line(fmt.Sprintf("%s: %s: %s [%s]", where, p.paint(severityColour(f.Severity), string(f.Severity)), Safe(oneLine(f.Message), false), f.Code))
 		again := i+1 < len(findings) && findings[i+1].File == f.File && findings[i+1].Cure == f.Cure
 		if f.Cure != "" && !again {
 			p.line("    " + p.paint(dim, "cure: "+Safe(oneLine(f.Cure), false)))
@@ -37,17 +27,17 @@ func Check(w io.Writer, s Style, findings []Finding, entries int) error {
 	}
 	total := "no findings"
 	if len(findings) > 0 {
-		total = fmt.Sprintf("%s, %s, %s", count(n["error"], "error"), count(n["warning"], "warning"), count(n["info"], "hint"))
+		total = fmt.Sprintf("%s, %s, %s", count(n[phased.SeverityError], "error"), count(n[phased.SeverityWarning], "warning"), count(n[phased.SeverityInfo], "hint"))
 	}
 	p.line(fmt.Sprintf("%s checked: %s", count(entries, "entry"), total))
 	return p.flush()
 }
 
-func severityColour(severity string) string {
+func severityColour(severity phased.Severity) string {
 	switch severity {
-	case "error":
+	case phased.SeverityError:
 		return alarm
-	case "warning":
+	case phased.SeverityWarning:
 		return yellow
 	}
 	return dim

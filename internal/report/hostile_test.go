@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -114,10 +115,19 @@ func TestNothingHostileIsShown(t *testing.T) {
 		"failure report": func(b *bytes.Buffer, s Style) { _ = FailureReport(b, s, Story{Run: run, Tail: tail}) },
 		"plan":           func(b *bytes.Buffer, s Style) { _ = Plan(b, s, poisoned[phased.Plan]()) },
 		"explain":        func(b *bytes.Buffer, s Style) { _ = Explain(b, s, poisoned[[]Explanation]()) },
-		"check":          func(b *bytes.Buffer, s Style) { _ = Check(b, s, poisoned[[]Finding](), 1) },
-		"compare":        func(b *bytes.Buffer, s Style) { _ = Compare(b, s, poisoned[[]ToolDifference]()) },
-		"runs":           func(b *bytes.Buffer, s Style) { _ = Runs(b, s, poisoned[[]phased.Summary]()) },
-		"blame":          func(b *bytes.Buffer, s Style) { _ = Blame(b, s, poisoned[Blamed]()) },
+		"check":          func(b *bytes.Buffer, s Style) { _ = Check(b, s, poisoned[[]phased.Finding](), 1) },
+		"published":      func(b *bytes.Buffer, s Style) { _ = Published(b, s, poisoned[phased.Published](), hostile) },
+		"plan page": func(b *bytes.Buffer, _ Style) {
+			pl := poisoned[phased.Plan]()
+			ph := pl.Phases[0]
+			source, rules := PlanPhase(ph)
+			was, is := SpaceValues(hostile, &phased.Value{Text: hostile, Attributes: hostile}, &phased.Value{Text: hostile + "x"}, 60)
+			fmt.Fprintln(b, PlanFacts(pl), source, rules, PlanEntry(pl, ph, ph.Entries[0], []phased.Text{hostile}), PlanPlugin(pl.Session.Plugins[0]), PlanUntrusted(pl.Untrusted[0]),
+				PlanDifference(poisoned[phased.Difference]()), FindingPlace(poisoned[phased.Finding]()), CommandWords([]phased.Text{hostile}), RunTitle(hostile, hostile), SpaceName(hostile, ""), was, is)
+		},
+		"compare": func(b *bytes.Buffer, s Style) { _ = Compare(b, s, poisoned[[]ToolDifference]()) },
+		"runs":    func(b *bytes.Buffer, s Style) { _ = Runs(b, s, poisoned[[]phased.Summary]()) },
+		"blame":   func(b *bytes.Buffer, s Style) { _ = Blame(b, s, poisoned[Blamed]()) },
 		"progress": plain(func(p *Plain) {
 			event(p, poisoned[phased.RunStarted]())
 			event(p, poisoned[phased.PhaseStarted]())

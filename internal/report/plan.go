@@ -14,14 +14,7 @@ import (
 // not run.
 func Plan(w io.Writer, s Style, pl phased.Plan) error {
 	p := newPrinter(w, s)
-	hooks, steps := 0, 0
-	for _, ph := range pl.Phases {
-		if ph.Files != nil {
-			steps += len(ph.Hooks())
-			continue
-		}
-		hooks += len(ph.Hooks())
-	}
+	hooks, steps := PlanCounts(pl)
 	what := count(hooks, "hook")
 	if steps > 0 {
 		what += " and " + count(steps, "base step")

@@ -67,7 +67,7 @@ func TestExplain(t *testing.T) {
 
 func TestCheckAndCompareAndPrune(t *testing.T) {
 	golden(t, "check", func(b *bytes.Buffer, s Style) {
-		err := Check(b, s, []Finding{
+		err := Check(b, s, []phased.Finding{
 			{Code: "no-interpreter", Severity: "error", File: "/etc/phased/configure.d/10-a", Line: 1, Message: "interpreter /bin/nope\ndoes not exist", Cure: "install it"},
 			{Code: "name-dot", Severity: "warning", File: "/etc/phased/configure.d/20 b.sh", Message: "no tool runs this name", Cure: "rename it to 20-b"},
 			{Code: "no-number", Severity: "info", File: "/etc/phased/configure.d/x", Message: "no number"},

@@ -18,6 +18,9 @@ type Story struct {
 	All  bool // every hook, also of long phases
 	// NoResume says that nothing was kept for `phased resume`.
 	NoResume bool
+	// File is the file that the run was read from, where that is none of the
+	// record: nothing can be done about such a run here.
+	File string
 }
 
 // ShowTail is how many lines of the subject's output Show has room for.
@@ -263,6 +266,10 @@ func commandLine(argv []phased.Text) string {
 
 func (p *printer) showNext(st Story) {
 	r := st.Run
+	if st.File != "" {
+		p.fileNext(st)
+		return
+	}
 	id := p.id(r.ID)
 	next := p.sessionNext(st)
 	if r.Waiting != nil {
@@ -283,6 +290,19 @@ func (p *printer) showNext(st Story) {
 		p.line("")
 		p.next(next)
 	}
+}
+
+// fileNext suggests what can be done with a run that was read from a file.
+func (p *printer) fileNext(st Story) {
+	if st.Run.Start.Output == "inherited" {
+		return
+	}
+	var next [][2]string
+	if phase, hook, ok := Subject(st.Run); ok {
+		next = append(next, [2]string{p.Command("logs", "--file", st.File, phase+"/"+string(hook)), "all of its output"})
+	}
+	p.line("")
+	p.next(append(next, [2]string{p.Command("logs", "--file", st.File), "the output of all hooks"}))
 }
 
 // running returns how long something has been going on.

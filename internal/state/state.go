@@ -1,10 +1,11 @@
 // Package state owns the small durable facts beside the journal, under private/
 // of the state directory: which hooks have run that do not run every time,
 // which hook has asked for a reboot, what hooks have notified and who has served
-// that, and what `phased changed` has seen of files.
+// that, and what `phased changed` has seen of files; and, in plans/, the plans that
+// were published for whoever may read the runs.
 //
-// Only the user who runs phased gets in; what another user could have written is
-// refused. A file is written anew, synced and put in place of the old one: a crash
+// Only the user who runs phased gets into private/; what another user could have
+// written is refused. A file is written anew, synced and put in place of the old one: a crash
 // leaves the one or the other. It must not decide what the facts mean.
 package state
 

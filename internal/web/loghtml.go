@@ -26,6 +26,7 @@ type logWriter struct {
 	find   string // what is marked
 	target int    // the line that is gone to
 	link   string // address of the page, before #L12; "": lines are no links
+	bare   bool   // lines have no ids: the page has several logs, and no download
 	pens   [2]pen
 }
 
@@ -55,7 +56,7 @@ func (w *logWriter) note(l logLine) {
 func (w *logWriter) line(l logLine) {
 	i, stream := streamOf(l.Stream)
 	id, class := "", "ln "+stream
-	if l.N > 0 {
+	if l.N > 0 && !w.bare {
 		id = "L" + strconv.Itoa(l.N)
 	}
 	if l.N > 0 && l.N == w.target {
@@ -102,7 +103,13 @@ func (w *logWriter) content(l logLine, p *pen) {
 		w.over(whole)
 	}
 	if cut > 0 {
-		w.element("span", "… "+report.Size(int64(cut))+" more of this line: the download has it", "class", "aside")
+		more := "… " + report.Size(int64(cut)) + " more of this line: "
+		if w.bare {
+			more += "phased logs has it"
+		} else {
+			more += "the download has it"
+		}
+		w.element("span", more, "class", "aside")
 	}
 	if l.Goes {
 		w.element("span", "… the line goes on", "class", "aside")
@@ -212,7 +219,7 @@ func clock(d time.Duration) string {
 
 // logHTML makes HTML of lines for a page that has no addresses of its own.
 func logHTML(all []logLine) template.HTML {
-	var w logWriter
+	w := logWriter{bare: true}
 	w.lines(all)
 	return w.html()
 }

@@ -60,7 +60,7 @@ func (d *document) line(line string) {
 		d.text(line)
 		return
 	}
-	switch mark, rest := listed(text); {
+	switch mark, rest := listItem(text); {
 	case text == "":
 		d.end()
 	case strings.HasPrefix(text, "```") || strings.HasPrefix(text, "~~~"):
@@ -97,8 +97,8 @@ func heading(text string) int {
 	return n
 }
 
-// listed returns the element of the list that a line is in, and its text.
-func listed(text string) (element, rest string) {
+// listItem returns the element of the list that a line is in, and its text.
+func listItem(text string) (element, rest string) {
 	for _, mark := range []string{"- ", "* ", "+ "} {
 		if strings.HasPrefix(text, mark) {
 			return "ul", strings.TrimSpace(text[2:])

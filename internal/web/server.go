@@ -33,6 +33,8 @@ type Options struct {
 	History func(ctx context.Context, run *phased.Run, all []phased.Summary) History
 	// Flags are those that every command which a page suggests needs.
 	Flags string
+	// Published returns the plans that were published; nil: none are.
+	Published func(ctx context.Context) ([]phased.PublishedPlan, error)
 	// Version is phased's, for the foot of each page.
 	Version string
 	// Host names the host whose runs these are.
@@ -90,6 +92,11 @@ func (s *Server) routes() []route {
 	all := []route{
 		{"GET /{$}", s.runsPage},
 		{"GET /live/runs", s.runsLive},
+		{"GET /plans", s.plansPage},
+		{"GET /plans/{plan}", s.planPage},
+		{"GET /runs/{run}/plan", s.runPlanPage},
+		{"GET /checks", s.checksPage},
+		{"GET /compare", s.comparePage},
 		{"GET /static/", s.static},
 		{"GET /runs/{run}", s.runPage},
 		{"GET /runs/{run}/live", s.runLive},

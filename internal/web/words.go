@@ -15,9 +15,9 @@ func (s *Server) functions() template.FuncMap {
 		"size":    report.Size,
 		"name":    report.Name,
 		"safe":    func(text string) string { return report.Safe(text, false) },
-		"exit":    report.ExitText,
-		"failure": report.FailureText,
-		"short":   report.ShortID,
+		"exit":    func(e phased.Exit) string { return report.Safe(report.ExitText(e), false) },
+		"failure": func(f phased.Failure) string { return report.Safe(report.FailureText(f), false) },
+		"short":   func(id string) string { return report.Safe(report.ShortID(id), false) },
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"status":  statusWord,
@@ -30,6 +30,7 @@ func (s *Server) functions() template.FuncMap {
 			return hookLink{hookText(phase, hook), b.Link(phase, hook)}
 		},
 		"hookaddress": hookAddress,
+		"untrusted":   report.PlanUntrusted,
 	}
 }
 
@@ -38,7 +39,7 @@ func statusWord(s phased.Status) string {
 	if s == "" {
 		return "unknown"
 	}
-	return string(s)
+	return report.Safe(string(s), false)
 }
 
 // choice is a field of a form with what it offers.
