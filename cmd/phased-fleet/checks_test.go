@@ -51,7 +51,7 @@ func (w *tab) fits(where string) {
 		const root = document.documentElement, room = root.clientWidth;
 		if (root.scrollWidth <= room) return "";
 		const inScroller = e => { for (e = e.parentElement; e && e !== document.body; e = e.parentElement) if (getComputedStyle(e).overflowX !== "visible") return true; return false; };
-		const all = [...document.body.querySelectorAll("*")].filter(e => !inScroller(e));
+		const all = [...document.body.querySelectorAll("*")].filter(e => e.checkVisibility() && !inScroller(e));
 		let widest = all.filter(e => e.getBoundingClientRect().right > room + 1);
 		if (!widest.length) widest = all.filter(e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === "visible" && getComputedStyle(e).display !== "inline").reverse();
 		return root.scrollWidth + " px in " + room + ": " + widest.slice(0, 3).map(e => e.outerHTML.slice(0, 160)).join(" | ");

@@ -127,7 +127,7 @@ lifecycles:
 		s.must(os.WriteFile(filepath.Join(configure, name), []byte(script), 0o755))
 	}
 	s.must(os.WriteFile(filepath.Join(s.base, "error.d", "50-story"), []byte("#!/bin/bash\ncat \"$PHASED_FAILED_LOG\"\n"), 0o755))
-	s.must(os.WriteFile(filepath.Join(s.base, "sourced.d", "10-<b>\x1b[31m.sh"), []byte("EVIL=$(tr -d '\\000' <\"$SITE_TEXT\")\nexport EXPORTED=$EVIL\nMINE=$A_PASSWORD\n'<b>f'() { echo \"<i>\"; } 2>/dev/null\nalias x='<u>'\nset +e; echo \"$A_PASSWORD\"\n"), 0o644))
+	s.must(os.WriteFile(filepath.Join(s.base, "sourced.d", "10-<b>\x1b[31m.sh"), []byte("EVIL=$(tr -d '\\000' <\"$SITE_TEXT\")\nexport EXPORTED=$EVIL\nMINE=$A_PASSWORD\nf+b() { echo \"<i>\"; }\nalias x='<u>'\nset +e; echo \"$A_PASSWORD\"\n"), 0o644))
 	for _, name := range []string{"README <b>", "a\x1b[2J.bak"} {
 		s.must(os.WriteFile(filepath.Join(configure, name), nil, 0o644))
 	}

@@ -178,8 +178,8 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 }
 
 // nearest returns "; did you mean X?" where a known word is near.
-func nearest(word string, known []string, prefix string) string {
-	return usage.Nearest(word, known, prefix)
+func nearest(word string, known []string) string {
+	return usage.Nearest(word, known, "")
 }
 
 // flagError tells of a flag that cannot be read, with the nearest one.

@@ -156,7 +156,7 @@ func (o *spaceOptions) noHook(r phased.Run) error {
 	if o.phase != "" {
 		where = " at the point " + o.phase
 	}
-	return invalid("run %s has run no hook %q%s%s (phased show %s lists them)", r.ID, o.after, where, nearest(o.after, names, ""), r.ID)
+	return invalid("run %s has run no hook %q%s%s (phased show %s lists them)", r.ID, o.after, where, nearest(o.after, names), r.ID)
 }
 
 func newBlame(w *World) *cobra.Command {

@@ -113,7 +113,7 @@ func runForgetHook(w *World, o *forgetOptions) error {
 	}
 	known = append(known, hooks...)
 	if forgot+more == 0 {
-		return invalid("nothing is remembered of a hook %q%s; --secrets is for runs", o.ref, nearest(o.ref, known, ""))
+		return invalid("nothing is remembered of a hook %q%s; --secrets is for runs", o.ref, nearest(o.ref, known))
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func runForgetNotification(w *World, o *forgetOptions) error {
 		return &failure{exitInternal, damage}
 	}
 	if len(gone) == 0 {
-		return invalid("nothing is pending by the name %s%s", report.Safe(o.ref, false), nearest(o.ref, known, ""))
+		return invalid("nothing is pending by the name %s%s", report.Safe(o.ref, false), nearest(o.ref, known))
 	}
 	switch done, err := store.Drop(gone); {
 	case err != nil:

@@ -277,7 +277,7 @@ func unheard(p phased.Plan, name string) string {
 	if slices.Contains(known, name) {
 		return ""
 	}
-	return "no hook of " + p.Lifecycle + " waits for that" + nearest(name, known, "")
+	return "no hook of " + p.Lifecycle + " waits for that" + nearest(name, known)
 }
 
 // pickUp puts down what hooks of runs that died have left said. Nobody else runs

@@ -164,7 +164,7 @@ func (o *logsOptions) chosen(r phased.Run) (phase string, hook phased.Text, err 
 			like = append(like, bare)
 		}
 	}
-	return "", "", invalid("logs: no hook %s ran in run %s%s (%s)", report.Name(phased.Text(o.hook)), r.ID, nearest(o.hook, like, ""), ranText(names))
+	return "", "", invalid("logs: no hook %s ran in run %s%s (%s)", report.Name(phased.Text(o.hook)), r.ID, nearest(o.hook, like), ranText(names))
 }
 
 // ranText lists the hooks of a run, the first of them.

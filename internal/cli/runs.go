@@ -91,7 +91,7 @@ func (o *runsOptions) filter(now time.Time) (func(phased.Summary) bool, error) {
 	known := []string{"running", "succeeded", "failed", "timed-out", "stopped", "interrupted", "waiting-reboot"}
 	for _, s := range o.status {
 		if !slices.Contains(known, s) {
-			return nil, invalid("runs: unknown status %q%s (expected %s)", s, nearest(s, known, ""), strings.Join(known, ", "))
+			return nil, invalid("runs: unknown status %q%s (expected %s)", s, nearest(s, known), strings.Join(known, ", "))
 		}
 	}
 	if o.number < 0 {

@@ -106,7 +106,7 @@ func (o *statsOptions) choose(all []phased.Summary) (runs, others []phased.Summa
 		if o.lifecycle == "" {
 			return nil, nil, &failure{exitInvalid, fmt.Errorf("no run%s is on record (phased runs lists all)", where)}
 		}
-		return nil, nil, &failure{exitInvalid, fmt.Errorf("no run of the lifecycle %q%s is on record%s (phased runs lists all)", o.lifecycle, where, nearest(o.lifecycle, lifecycles, ""))}
+		return nil, nil, &failure{exitInvalid, fmt.Errorf("no run of the lifecycle %q%s is on record%s (phased runs lists all)", o.lifecycle, where, nearest(o.lifecycle, lifecycles))}
 	}
 	type kind struct {
 		lifecycle string

@@ -138,11 +138,13 @@ func newRoot(w *World) *cobra.Command {
 
 // printOverview says what this program is and what to type.
 func printOverview(out io.Writer) error {
-	text := "phased-fleet is the network side of phased. Type phased, not phased-fleet:\n\n"
+	var text strings.Builder
+	text.WriteString("phased-fleet is the network side of phased. Type phased, not phased-fleet:\n\n")
 	for _, v := range usage.Verbs() {
-		text += fmt.Sprintf("  phased %-8s %s\n", v.Name, v.Short)
+		fmt.Fprintf(&text, "  phased %-8s %s\n", v.Name, v.Short)
 	}
-	_, err := io.WriteString(out, text+"\nphased help COMMAND tells all about one.\n")
+	text.WriteString("\nphased help COMMAND tells all about one.\n")
+	_, err := io.WriteString(out, text.String())
 	return err
 }
 

@@ -65,20 +65,24 @@ func (o *serveOptions) record(ctx context.Context, w *World) (*journal.Store, *j
 	}
 	store, err := journal.Open(dir, journal.Options{ReadOnly: true})
 	if err != nil {
-		return nil, nil, broken("%v", err)
+		return nil, nil, unreadable(err)
 	}
 	cache := journal.NewCache(store)
-	_, err = cache.Runs(ctx)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, nil, broken("%v: user %d must be in the group that may read it (phased)", err, os.Geteuid())
-	}
-	if err != nil {
-		return nil, nil, broken("%v", err)
+	if _, err = cache.Runs(ctx); err != nil {
+		return nil, nil, unreadable(err)
 	}
 	if _, err := os.Stat(store.Dir()); errors.Is(err, fs.ErrNotExist) {
 		w.talk("there is no %s yet: its runs will appear", store.Dir())
 	}
 	return store, cache, nil
+}
+
+// unreadable is the error of a record that cannot be read.
+func unreadable(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return broken("%v: user %d may not read it. The runner makes it for the group phased where there is one: add the user to it, or chgrp -R phased the directory", err, os.Geteuid())
+	}
+	return broken("%v", err)
 }
 
 func hostname() (string, error) {
@@ -177,6 +181,8 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	if err := server.Shutdown(patience); err != nil {
 		server.Close() // whoever still reads has had the time
 	}
-	<-gone
+	if err := <-gone; !errors.Is(err, http.ErrServerClosed) {
+		return broken("cannot end: %v", err)
+	}
 	return nil
 }

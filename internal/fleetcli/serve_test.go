@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -22,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"phased/internal/web"
 )
 
 const patience = 30 * time.Second
@@ -151,7 +154,7 @@ func TestServeWithTLS(t *testing.T) {
 	}
 	text, _ := io.ReadAll(r.Body)
 	r.Body.Close()
-	if r.StatusCode != 200 || r.Request.URL.RequestURI() != "/?status=failed" || !bytes.Contains(text, []byte("Log out")) {
+	if r.StatusCode != http.StatusOK || r.Request.URL.RequestURI() != "/?status=failed" || !bytes.Contains(text, []byte("Log out")) {
 		t.Errorf("after the login: %d at %s", r.StatusCode, r.Request.URL)
 	}
 	r, err = client.Get(p.url + "/live/runs") // by HTTP/2
@@ -204,6 +207,57 @@ func TestServeIsBounded(t *testing.T) {
 	defer dial().Close()
 	if _, ok := <-accepted; !ok {
 		t.Error("where one has gone, none may come")
+	}
+}
+
+// TestServeHasLimits: nobody who is slow, at any point, holds the server up.
+func TestServeHasLimits(t *testing.T) {
+	pages, err := web.New(web.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(pages, slog.New(slog.DiscardHandler))
+	for what, limit := range map[string]time.Duration{
+		"header": s.ReadHeaderTimeout, "request": s.ReadTimeout, "answer": s.WriteTimeout, "silence": s.IdleTimeout,
+	} {
+		if limit <= 0 || limit > 2*time.Minute {
+			t.Errorf("%s: %s", what, limit)
+		}
+	}
+}
+
+// TestServeEndsTheSlow: a header that does not come.
+func TestServeEndsTheSlow(t *testing.T) {
+	pages, err := web.New(web.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(pages, slog.New(slog.DiscardHandler))
+	s.ReadHeaderTimeout = 50 * time.Millisecond
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, s, l) }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: "); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); os.IsTimeout(err) {
+		t.Error("it waits on")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -166,8 +166,8 @@ func (c *Cache) keep(id string, at stamp, run phased.Run) {
 	c.runs = slices.DeleteFunc(c.runs, func(f keptRun) bool { return f.id == id })
 	c.runs = append(c.runs, keptRun{id, cached[phased.Run]{at, run}})
 	bytes := uint64(0)
-	for i := len(c.runs) - 1; i >= 0; i-- {
-		if bytes += c.runs[i].stamp.size; bytes > mostFoldBytes || len(c.runs)-i > mostFolds {
+	for i, r := range slices.Backward(c.runs) {
+		if bytes += r.stamp.size; bytes > mostFoldBytes || len(c.runs)-i > mostFolds {
 			c.runs = slices.Delete(c.runs, 0, i+1)
 			return
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // listed makes the list of a phase: "10-a", "-b.sh" (skipped).
-func listOf(names ...string) []phased.Entry {
+func entriesOf(names ...string) []phased.Entry {
 	var all []phased.Entry
 	for _, n := range names {
 		e := phased.Entry{Name: phased.Text(n), Path: phased.Text("/p/" + n), Verdict: "run", Digest: strings.Repeat("a", 64), Size: 10, Mode: "0755"}
@@ -38,7 +38,7 @@ func TestComparePlans(t *testing.T) {
 		want   []string
 	}{
 		"nothing": {func(all []phased.Entry) []phased.Entry { return all }, nil},
-		"added":   {func(all []phased.Entry) []phased.Entry { return append(listOf("05-new"), all...) }, []string{"05-new added:  -> runs"}},
+		"added":   {func(all []phased.Entry) []phased.Entry { return append(entriesOf("05-new"), all...) }, []string{"05-new added:  -> runs"}},
 		"removed": {func(all []phased.Entry) []phased.Entry { return all[1:] }, []string{"10-a removed: runs -> "}},
 		"verdict": {func(all []phased.Entry) []phased.Entry {
 			all[2].Verdict, all[2].Digest = "not-executable", ""
@@ -57,7 +57,7 @@ func TestComparePlans(t *testing.T) {
 	}
 	for name, test := range tests {
 		var got []string
-		for _, d := range comparePlans(plan(listOf(base...)), plan(test.change(listOf(base...)))) {
+		for _, d := range comparePlans(plan(entriesOf(base...)), plan(test.change(entriesOf(base...)))) {
 			got = append(got, fmt.Sprintf("%s %s: %s -> %s", d.Name, d.What, d.Was, d.Is))
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
@@ -71,7 +71,7 @@ func TestComparePhases(t *testing.T) {
 	run := func(planned []string, entered ...string) phased.Run {
 		all := []phased.Payload{phased.RunStarted{Phases: planned}}
 		for _, name := range entered {
-			all = append(all, phased.PhaseStarted{Phase: name, Failure: name == "error", Entries: listOf("10-a")})
+			all = append(all, phased.PhaseStarted{Phase: name, Failure: name == "error", Entries: entriesOf("10-a")})
 		}
 		var r phased.Run
 		for _, e := range events("R", planNow(), all...) {
@@ -170,12 +170,12 @@ func twoRuns() planRecord {
 	return planRecord{
 		runs: map[string][]phased.Event{
 			"A": events("A", planNow().Add(-2*time.Hour), join(
-				[]phased.Payload{phased.RunStarted{Lifecycle: "refresh", Base: "/b", Host: "old-host", Version: "1.0", PlanDigest: "d1", Surroundings: env("X=1"), Phases: phases, Hooks: 3}, phased.PhaseStarted{Phase: "configure", Entries: listOf("10-a", "20-b", "30-gone")}},
+				[]phased.Payload{phased.RunStarted{Lifecycle: "refresh", Base: "/b", Host: "old-host", Version: "1.0", PlanDigest: "d1", Surroundings: env("X=1"), Phases: phases, Hooks: 3}, phased.PhaseStarted{Phase: "configure", Entries: entriesOf("10-a", "20-b", "30-gone")}},
 				hook("10-a", 100*time.Millisecond, "ok"), []phased.Payload{space("10-a", "VERSION", "1.0", "SAME", "x", "PASSWORD", "secret")},
 				hook("20-b", time.Second, "ok"), hook("30-gone", time.Second, "ok"),
 				[]phased.Payload{phased.RunFinished{Status: "succeeded", Took: 3 * time.Second}})...),
 			"B": events("B", planNow().Add(-time.Hour), join(
-				[]phased.Payload{phased.RunStarted{Lifecycle: "refresh", Base: "/b", Host: "new-host", Version: "1.0", PlanDigest: "d2", Surroundings: env("Y=2"), Phases: phases, Hooks: 3}, phased.PhaseStarted{Phase: "configure", Entries: listOf("10-a", "20-b", "40-new")}},
+				[]phased.Payload{phased.RunStarted{Lifecycle: "refresh", Base: "/b", Host: "new-host", Version: "1.0", PlanDigest: "d2", Surroundings: env("Y=2"), Phases: phases, Hooks: 3}, phased.PhaseStarted{Phase: "configure", Entries: entriesOf("10-a", "20-b", "40-new")}},
 				hook("10-a", 4*time.Second, "ok"), []phased.Payload{space("10-a", "VERSION", "2.0", "SAME", "x", "PASSWORD", "secret", "MORE", "yes")},
 				hook("20-b", 20*time.Millisecond, "exit"),
 				[]phased.Payload{phased.RunFinished{Status: "failed", ExitCode: 1, Took: 5 * time.Second, Failure: &phased.Failure{Phase: "configure", Hook: "20-b", Exit: phased.Exit{Cause: "exit", Status: 2}}}})...),
@@ -346,7 +346,7 @@ func TestCompareIsBounded(t *testing.T) {
 			}
 			all = append(all, space)
 		}
-		all[1] = phased.PhaseStarted{Phase: "p", Entries: listOf(entries...)}
+		all[1] = phased.PhaseStarted{Phase: "p", Entries: entriesOf(entries...)}
 		record.runs[id] = events(id, planNow(), all...)
 		var b strings.Builder
 		for n := 0; b.Len() < 8<<20; n++ {
@@ -427,7 +427,7 @@ func TestDiffTellsAll(t *testing.T) {
 func TestDrift(t *testing.T) {
 	record := twoRuns()
 	pub := phased.Published{V: 1, Time: planNow().Add(-time.Minute), Plan: phased.Plan{
-		Lifecycle: "refresh", Base: "/b", Digest: "d9", Phases: []phased.PlannedPhase{{Phase: phased.Phase{Name: "configure"}, Entries: listOf("10-a", "20-b")}},
+		Lifecycle: "refresh", Base: "/b", Digest: "d9", Phases: []phased.PlannedPhase{{Phase: phased.Phase{Name: "configure"}, Entries: entriesOf("10-a", "20-b")}},
 		Surroundings: phased.Surroundings{Env: []phased.Text{"PATH=/bin", "TOKEN=[secret]"}},
 	}}
 	record.pubs = []phased.PublishedPlan{published(pub)}
@@ -450,7 +450,7 @@ func TestDrift(t *testing.T) {
 
 // TestRunPlan: what a run found, phase by phase as planned, with what became of it.
 func TestRunPlan(t *testing.T) {
-	entries := listOf("10-a", "20-b", "-x.sh")
+	entries := entriesOf("10-a", "20-b", "-x.sh")
 	entries[0].Number = "10"
 	record := planRecord{runs: map[string][]phased.Event{"R": events("R", planNow(),
 		phased.RunStarted{Lifecycle: "refresh", Base: "/b", Phases: []string{"one", "two", "done"}},

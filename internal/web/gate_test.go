@@ -109,10 +109,10 @@ func TestForeignNames(t *testing.T) {
 			t.Errorf("%q: the page does not say what to do: %s", host, text)
 		}
 	}
-	if answer, _ := ask(named, "GET", "/", "", map[string]string{"Host": "Runs.Example.org:443"}); answer.StatusCode != 200 {
+	if answer, _ := ask(named, "GET", "/", "", map[string]string{"Host": "Runs.Example.org:443"}); answer.StatusCode != http.StatusOK {
 		t.Errorf("an allowed name: %d", answer.StatusCode)
 	}
-	if answer, _ := ask(named, "GET", "/", "", map[string]string{"Host": "evil.example"}); answer.StatusCode != 421 {
+	if answer, _ := ask(named, "GET", "/", "", map[string]string{"Host": "evil.example"}); answer.StatusCode != http.StatusMisdirectedRequest {
 		t.Errorf("another than the allowed name: %d", answer.StatusCode)
 	}
 }
@@ -122,7 +122,7 @@ func TestRangesAndHeads(t *testing.T) {
 	h := serverOf(t, Options{Source: source{[]phased.Summary{{ID: "01M8HK8PRV875TVJ7TJATP9QDC", Lifecycle: "refresh"}}}}).Handler()
 	whole, text := ask(h, "GET", "/", "", nil)
 	part, got := ask(h, "GET", "/", "", map[string]string{"Range": "bytes=0-1"})
-	if whole.StatusCode != 200 || part.StatusCode != 200 || got != text {
+	if whole.StatusCode != http.StatusOK || part.StatusCode != http.StatusOK || got != text {
 		t.Errorf("%d and %d", whole.StatusCode, part.StatusCode)
 	}
 	real := httptest.NewServer(h)
@@ -133,7 +133,7 @@ func TestRangesAndHeads(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Body.Close()
-		if r.StatusCode != 200 {
+		if r.StatusCode != http.StatusOK {
 			t.Errorf("HEAD %s: %d", address, r.StatusCode)
 		}
 	}

@@ -99,9 +99,6 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, page string, look 
 		_ = out.write("event: busy\nretry: 30000\ndata:\n\n")
 		return nil
 	}
-	// A request is read for a limited time, and for this one that is over: what
-	// is read from here on only tells that the reader has gone.
-	_ = out.control.SetReadDeadline(time.Time{})
 	err = out.run(ctx, s.streams.ending, first, look)
 	if err != nil && ctx.Err() == nil {
 		s.Log.Info("a page is no longer live", "path", r.URL.Path, "error", err)

@@ -22,6 +22,15 @@ type reader struct {
 	text   strings.Builder
 	header http.Header
 	gone   bool
+	until  time.Time // by when what is sent must be taken
+}
+
+// SetWriteDeadline is that of a connection.
+func (r *reader) SetWriteDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.until = t
+	return nil
 }
 
 func (r *reader) Header() http.Header { return r.header }
@@ -160,8 +169,8 @@ func TestLiveKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serverOf(t, Options{}) // its channels belong to the bubble
 		var now scene
-		set := func(st phased.Status, key string, append bool) {
-			now.set(frame{Parts: []part{{ID: "st", Name: "status", Data: st, Key: key, Append: append}}, ID: "7"})
+		set := func(st phased.Status, key string, more bool) {
+			now.set(frame{Parts: []part{{ID: "st", Name: "status", Data: st, Key: key, Append: more}}, ID: "7"})
 		}
 		set(phased.StatusRunning, "1", false)
 		w, _ := watch(t.Context(), s, "", now.look)
@@ -212,6 +221,9 @@ func TestLiveEnds(t *testing.T) {
 			t.Errorf("in silence: %q", text)
 		}
 		w.mu.Lock()
+		if left := time.Until(w.until); left != livePatience {
+			t.Errorf("a reader may take %s for what is sent", left)
+		}
 		w.gone = true
 		w.mu.Unlock()
 		time.Sleep(liveRest)

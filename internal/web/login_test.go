@@ -42,24 +42,24 @@ func TestLogin(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		h, _, clock := locked(t, secure)
 		answer, _ := ask(h, "GET", "/?status=failed", "", nil)
-		if to := answer.Header.Get("Location"); answer.StatusCode != 303 || to != "/login?next=%2F%3Fstatus%3Dfailed" {
+		if to := answer.Header.Get("Location"); answer.StatusCode != http.StatusSeeOther || to != "/login?next=%2F%3Fstatus%3Dfailed" {
 			t.Fatalf("without a login: %d to %q", answer.StatusCode, to)
 		}
-		if answer, _ := ask(h, "GET", "/live/runs", "", map[string]string{"Accept": "text/html, text/event-stream"}); answer.StatusCode != 401 {
+		if answer, _ := ask(h, "GET", "/live/runs", "", map[string]string{"Accept": "text/html, text/event-stream"}); answer.StatusCode != http.StatusUnauthorized {
 			t.Errorf("a stream without a login: %d", answer.StatusCode)
 		}
 		answer, text := ask(h, "GET", "/login?next=%2F%3Fstatus%3Dfailed", "", nil)
-		if answer.StatusCode != 200 || !strings.Contains(text, `value="/?status=failed"`) || !strings.Contains(text, `method="post"`) {
+		if answer.StatusCode != http.StatusOK || !strings.Contains(text, `value="/?status=failed"`) || !strings.Contains(text, `method="post"`) {
 			t.Fatalf("the login: %d: %s", answer.StatusCode, text)
 		}
-		if answer, _ := ask(h, "GET", "/static/style.css", "", nil); answer.StatusCode != 200 {
+		if answer, _ := ask(h, "GET", "/static/style.css", "", nil); answer.StatusCode != http.StatusOK {
 			t.Errorf("the login has no colours: %d", answer.StatusCode)
 		}
-		if answer := logIn(h, secret+"x", "/", "192.0.2.1:1"); answer.StatusCode != 403 || len(answer.Cookies()) > 0 {
+		if answer := logIn(h, secret+"x", "/", "192.0.2.1:1"); answer.StatusCode != http.StatusForbidden || len(answer.Cookies()) > 0 {
 			t.Errorf("with the wrong token: %d, %v", answer.StatusCode, answer.Cookies())
 		}
 		answer = logIn(h, secret+"\n", "/?status=failed", "192.0.2.1:1")
-		if to := answer.Header.Get("Location"); answer.StatusCode != 303 || to != "/?status=failed" || len(answer.Cookies()) != 1 {
+		if to := answer.Header.Get("Location"); answer.StatusCode != http.StatusSeeOther || to != "/?status=failed" || len(answer.Cookies()) != 1 {
 			t.Fatalf("with the token: %d to %q", answer.StatusCode, to)
 		}
 		c := answer.Cookies()[0]
@@ -67,29 +67,29 @@ func TestLogin(t *testing.T) {
 			t.Errorf("the cookie is %v", c)
 		}
 		with := map[string]string{"Cookie": c.Name + "=" + c.Value, "Sec-Fetch-Site": "same-origin"}
-		if answer, text := ask(h, "GET", "/", "", with); answer.StatusCode != 200 || !strings.Contains(text, "Log out") {
+		if answer, text := ask(h, "GET", "/", "", with); answer.StatusCode != http.StatusOK || !strings.Contains(text, "Log out") {
 			t.Errorf("logged in: %d", answer.StatusCode)
 		}
-		if answer, _ := ask(h, "GET", "/logout", "", with); answer.StatusCode != 404 {
+		if answer, _ := ask(h, "GET", "/logout", "", with); answer.StatusCode != http.StatusNotFound {
 			t.Errorf("a GET logs out: %d", answer.StatusCode)
 		}
-		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != 200 {
+		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != http.StatusOK {
 			t.Errorf("a GET has logged out: %d", answer.StatusCode)
 		}
-		if answer, _ := ask(h, "POST", "/logout", "", with); answer.StatusCode != 303 {
+		if answer, _ := ask(h, "POST", "/logout", "", with); answer.StatusCode != http.StatusSeeOther {
 			t.Errorf("log out: %d", answer.StatusCode)
 		}
-		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != 303 {
+		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != http.StatusSeeOther {
 			t.Errorf("the cookie counts after the log out: %d", answer.StatusCode)
 		}
 		c = logIn(h, secret, "/", "192.0.2.1:1").Cookies()[0]
 		with["Cookie"] = c.Name + "=" + c.Value
 		clock.at = clock.at.Add(sessionLasts - time.Second)
-		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != 200 {
+		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != http.StatusOK {
 			t.Errorf("before the session ends: %d", answer.StatusCode)
 		}
 		clock.at = clock.at.Add(time.Second)
-		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != 303 {
+		if answer, _ := ask(h, "GET", "/", "", with); answer.StatusCode != http.StatusSeeOther {
 			t.Errorf("after the session has ended: %d", answer.StatusCode)
 		}
 	}
@@ -100,19 +100,19 @@ func TestLogin(t *testing.T) {
 func TestLoginIsNoOracle(t *testing.T) {
 	h, s, clock := locked(t, false)
 	for i := range mostFailures {
-		if answer := logIn(h, "wrong", "/", fmt.Sprintf("[2001:db8::%x]:5", i)); answer.StatusCode != 403 {
+		if answer := logIn(h, "wrong", "/", fmt.Sprintf("[2001:db8::%x]:5", i)); answer.StatusCode != http.StatusForbidden {
 			t.Fatalf("failure %d: %d", i, answer.StatusCode)
 		}
 	}
 	answer := logIn(h, secret, "/", "[2001:db8::ffff]:5")
-	if answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" || len(answer.Cookies()) > 0 {
+	if answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" || len(answer.Cookies()) > 0 {
 		t.Errorf("after too many failures: %d", answer.StatusCode)
 	}
-	if answer := logIn(h, secret, "/", "[2001:db8:0:1::1]:5"); answer.StatusCode != 303 {
+	if answer := logIn(h, secret, "/", "[2001:db8:0:1::1]:5"); answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("from another network: %d", answer.StatusCode)
 	}
 	clock.at = clock.at.Add(failuresLast)
-	if answer := logIn(h, secret, "/", "[2001:db8::1]:5"); answer.StatusCode != 303 {
+	if answer := logIn(h, secret, "/", "[2001:db8::1]:5"); answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("after a while: %d", answer.StatusCode)
 	}
 	for i := range mostAddresses + 10 {

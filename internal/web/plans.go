@@ -125,6 +125,7 @@ func worst(all []phased.Finding) string {
 
 // planBody is the page of one plan.
 type planBody struct {
+	Earlier bool // a run of the same began before this one
 	planView
 	Title     string
 	Digest    string
@@ -298,6 +299,11 @@ func (s *Server) runPlanPage(w http.ResponseWriter, r *http.Request) error {
 			b.Drifted = pubs[i].Plan.Digest != run.Start.PlanDigest
 		}
 	}
+	runs, err := s.Source.Runs(r.Context())
+	if err != nil {
+		return fmt.Errorf("cannot read the record: %w", err)
+	}
+	b.Earlier = before(runs, *b.Run) != ""
 	return s.show(w, http.StatusOK, "runplan.html", page{Title: "Plan of run " + report.ShortID(run.ID), Here: "plans", Body: b})
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -129,7 +130,7 @@ func TestFilter(t *testing.T) {
 		"unknown=field":                    50,
 	} {
 		answer, text := get(t, h, "/?"+query)
-		if got := len(idsOn(text)); answer.StatusCode != 200 || got != want {
+		if got := len(idsOn(text)); answer.StatusCode != http.StatusOK || got != want {
 			t.Errorf("%s: %d rows, want %d", query, got, want)
 		}
 		if want == 0 && !strings.Contains(text, "No run of 100 fits") {
@@ -137,7 +138,7 @@ func TestFilter(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"status=broken", "since=yesterday"} {
-		if answer, text := get(t, h, "/?"+query); answer.StatusCode != 400 || !strings.Contains(text, "expected") {
+		if answer, text := get(t, h, "/?"+query); answer.StatusCode != http.StatusBadRequest || !strings.Contains(text, "expected") {
 			t.Errorf("%s: %d: %s", query, answer.StatusCode, text)
 		}
 	}
