@@ -194,7 +194,7 @@ func TestHostile(t *testing.T) {
 	}
 
 	s.serve()
-	w := walkWith(t, s.site, func(w *walk, where string) { w.confidential(where) })
+	w := walkWith(t, s.site, walk{also: func(w *walk, where string) { w.confidential(where) }})
 	for pattern, want := range map[string]int{"GET /runs/{run}": 3, "GET /runs/{run}/phases/{phase}/hooks/{hook}": len(evilNames()) * 2} {
 		if got := w.visited[pattern]; got < want {
 			t.Errorf("%d of %d pages of %s were reached", got, want, pattern)
