@@ -84,14 +84,14 @@ func (s *Server) comparePage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	wordA, wordB := strings.TrimSpace(q.Get("a")), strings.TrimSpace(q.Get("b"))
 	if wordA == "" && wordB == "" {
-		return s.choosePage(w, r, "", "", "")
+		return s.choosePage(w, r, "", "", "", false)
 	}
 	sides, err := s.pair(r.Context(), wordA, wordB)
 	switch e := (*statusError)(nil); {
 	case errors.Is(err, phased.ErrNoRun):
-		return s.choosePage(w, r, wordA, wordB, "There is no such run on record: it may have been pruned.")
+		return s.choosePage(w, r, wordA, wordB, "There is no such run on record: it may have been pruned.", false)
 	case errors.As(err, &e):
-		return s.choosePage(w, r, wordA, wordB, e.message)
+		return s.choosePage(w, r, wordA, wordB, e.message, e.code == http.StatusOK)
 	case err != nil:
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Server) pair(ctx context.Context, wordA, wordB string) (p sides, err er
 			return p, fmt.Errorf("cannot read the record: %w", err)
 		}
 		if wordA = before(runs, *summaryOf(p.b)); wordA == "" {
-			return p, notFound("Run %s has none of the same lifecycle and base before it. Choose another.", report.ShortID(p.b.ID))
+			return p, noneBefore("Run %s has none of the same lifecycle and base before it. Choose another.", report.ShortID(p.b.ID))
 		}
 	}
 	if p.a, damage, err = s.runNamed(ctx, wordA); err != nil {
@@ -154,9 +154,15 @@ func before(runs []phased.Summary, of phased.Summary) string {
 	return ""
 }
 
+// noneBefore is no mistake: the first run of its kind has none before it.
+func noneBefore(format string, args ...any) error {
+	return &statusError{http.StatusOK, fmt.Sprintf(format, args...)}
+}
+
 // choosePage asks which two runs to compare: the newest two of the same are chosen
-// where nothing else is.
-func (s *Server) choosePage(w http.ResponseWriter, r *http.Request, a, b, reason string) error {
+// where nothing else is. reason says why it asks; none, that nothing is wrong with
+// what was asked for.
+func (s *Server) choosePage(w http.ResponseWriter, r *http.Request, a, b, reason string, none bool) error {
 	runs, err := s.Source.Runs(r.Context())
 	if err != nil {
 		return fmt.Errorf("cannot read the record: %w", err)
@@ -172,7 +178,7 @@ func (s *Server) choosePage(w http.ResponseWriter, r *http.Request, a, b, reason
 	}
 	body.Runs, body.More = cut(runs, maxChoices)
 	code := http.StatusOK
-	if reason != "" {
+	if reason != "" && !none {
 		code = http.StatusNotFound
 	}
 	return s.show(w, code, "comparechoose.html", page{Title: "Compare two runs", Here: "compare", Body: body})
