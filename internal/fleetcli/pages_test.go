@@ -99,7 +99,7 @@ func TestPagesFollowARecord(t *testing.T) {
 	p := run(t, "--state-dir", dir)
 	whole := p.page(t, "/runs/last")
 	hook := p.page(t, "/runs/last/phases/p/hooks/10-a%FF")
-	for page, wants := range map[string][]string{whole: {"RUNNING", "one", `10-a\xff`}, hook: {`id="L1"`, "one", "tw"}} {
+	for page, wants := range map[string][]string{whole: {"RUNNING", "one", `10-a\xff`, "phased show --state-dir " + dir + " "}, hook: {`id="L1"`, "one", "tw"}} {
 		for _, want := range wants {
 			if !strings.Contains(page, want) {
 				t.Errorf("there is no %q in\n%s", want, page)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"phased/internal/journal"
 	"phased/internal/phased"
+	"phased/internal/report"
 	"phased/internal/state"
 	"phased/internal/usage"
 	"phased/internal/web"
@@ -85,6 +87,18 @@ func unreadable(err error) error {
 	return broken("%v", err)
 }
 
+// again returns the flags that a command needs to find the same record.
+func (o *serveOptions) again() string {
+	if o.stateDir == "" {
+		return ""
+	}
+	dir, err := filepath.Abs(o.stateDir)
+	if err != nil { // there is no working directory
+		dir = o.stateDir
+	}
+	return "--state-dir " + report.ShellWord(dir)
+}
+
 func hostname() (string, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -127,6 +141,7 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 	pages, err := web.New(web.Options{
 		Source: cache, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, History: past.of, Version: w.Version, Host: host, Log: log,
 		Published: func(context.Context) ([]phased.PublishedPlan, error) { return plans.All() },
+		Flags:     o.again(),
 		Token:     token, Hosts: o.hosts, Secure: encrypted != nil,
 	})
 	if err != nil {
