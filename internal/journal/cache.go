@@ -84,7 +84,7 @@ func (c *Cache) Runs(ctx context.Context) ([]phased.Summary, error) {
 		return nil, err
 	}
 	if !c.looked.IsZero() && c.now().Sub(c.looked) < cacheFresh {
-		return slices.Clone(c.list), nil
+		return slices.Clip(c.list), nil
 	}
 	ids, err := c.store.ids()
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Cache) Runs(ctx context.Context) ([]phased.Summary, error) {
 		if errors.Is(err, phased.ErrNoRun) {
 			continue // pruned meanwhile
 		}
-		if err != nil && !readable(err) {
+		if err != nil && !listed(err) {
 			return nil, err
 		}
 		list = append(list, known.value)
@@ -111,7 +111,7 @@ func (c *Cache) Runs(ctx context.Context) ([]phased.Summary, error) {
 		}
 	}
 	c.summaries, c.list, c.looked = keep, list, c.now()
-	return slices.Clone(list), nil
+	return slices.Clip(list), nil
 }
 
 // summary returns what is known of a run, or looks; ended says that it will stay

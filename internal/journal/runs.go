@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -58,7 +59,7 @@ func (s *Store) Runs(ctx context.Context) ([]phased.Summary, error) {
 		if errors.Is(err, phased.ErrNoRun) {
 			continue // pruned meanwhile
 		}
-		if err != nil && !readable(err) {
+		if err != nil && !listed(err) {
 			return nil, err
 		}
 		all = append(all, sum)
@@ -73,6 +74,11 @@ func readable(err error) bool {
 	_, newer := errors.AsType[*phased.NewerVersionError](err)
 	return damaged || newer
 }
+
+// listed reports whether a run is on the list in spite of the error. Files that
+// belong to others, such as those of a time before there was the group, take
+// nobody the rest of the list.
+func listed(err error) bool { return readable(err) || errors.Is(err, fs.ErrPermission) }
 
 // look reads the two ends of run files; its buffers serve one file after the
 // other.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -99,12 +100,20 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, page string, look 
 		_ = out.write("event: busy\nretry: 30000\ndata:\n\n")
 		return nil
 	}
-	err = out.run(ctx, s.streams.ending, first, look)
+	err = out.run(ctx, s.streams.ending, first, func(ctx context.Context) (frame, error) {
+		if s.sessions != nil && !s.sessions.known(r) {
+			return frame{}, errSessionOver
+		}
+		return look(ctx)
+	})
 	if err != nil && ctx.Err() == nil {
 		s.Log.Info("a page is no longer live", "path", r.URL.Path, "error", err)
 	}
 	return nil
 }
+
+// errSessionOver ends a stream: whoever logs out, logs out of all pages.
+var errSessionOver = errors.New("the session is over")
 
 // stream is one reader that a page is kept up to date for.
 type stream struct {

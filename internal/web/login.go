@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	sessionCookie = "phased-session"
 	// sessionLasts is how long a login counts, whatever happens meanwhile.
 	sessionLasts = 12 * time.Hour
 	// mostSessions is how many logins count at once; the oldest goes first.
@@ -32,8 +31,9 @@ const (
 // sessions knows who has logged in. All is in memory: a server that starts again
 // knows nobody.
 type sessions struct {
-	token [sha256.Size]byte // digest of the token
-	now   func() time.Time
+	token  [sha256.Size]byte // digest of the token
+	cookie string            // its name
+	now    func() time.Time
 
 	mu       sync.Mutex
 	until    map[[sha256.Size]byte]time.Time // by the digest of the cookie
@@ -46,16 +46,22 @@ type failures struct {
 	until time.Time
 }
 
-func newSessions(token []byte, now func() time.Time) *sessions {
+func newSessions(token []byte, secure bool, now func() time.Time) *sessions {
 	if token == nil {
 		return nil
 	}
-	return &sessions{token: sha256.Sum256(token), now: now, until: map[[sha256.Size]byte]time.Time{}, failures: map[netip.Prefix]failures{}}
+	// Cookies know no ports: the pages of two hosts that ssh brings to 127.0.0.1
+	// would log each other out if their cookies had one name.
+	cookie := "phased-" + rand.Text()[:8]
+	if secure {
+		cookie = "__Host-" + cookie // a browser takes it from this host by TLS only
+	}
+	return &sessions{token: sha256.Sum256(token), cookie: cookie, now: now, until: map[[sha256.Size]byte]time.Time{}, failures: map[netip.Prefix]failures{}}
 }
 
 // known reports whether a request comes from who has logged in.
 func (s *sessions) known(r *http.Request) bool {
-	c, err := r.Cookie(sessionCookie)
+	c, err := r.Cookie(s.cookie)
 	if err != nil {
 		return false
 	}
@@ -94,7 +100,7 @@ func (s *sessions) open() string {
 
 // end ends the session of a request.
 func (s *sessions) end(r *http.Request) {
-	c, err := r.Cookie(sessionCookie)
+	c, err := r.Cookie(s.cookie)
 	if err != nil {
 		return
 	}
@@ -239,7 +245,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) cookie(value string, age int) *http.Cookie {
 	return &http.Cookie{
-		Name: sessionCookie, Value: value, Path: "/", MaxAge: age,
+		Name: s.sessions.cookie, Value: value, Path: "/", MaxAge: age,
 		HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteStrictMode,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -65,6 +66,9 @@ func TestLogin(t *testing.T) {
 		c := answer.Cookies()[0]
 		if !c.HttpOnly || c.Secure != secure || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || len(c.Value) < 24 || strings.Contains(c.Value, secret) {
 			t.Errorf("the cookie is %v", c)
+		}
+		if strings.HasPrefix(c.Name, "__Host-") != secure {
+			t.Errorf("the cookie is called %s", c.Name)
 		}
 		with := map[string]string{"Cookie": c.Name + "=" + c.Value, "Sec-Fetch-Site": "same-origin"}
 		if answer, text := ask(h, "GET", "/", "", with); answer.StatusCode != http.StatusOK || !strings.Contains(text, "Log out") {
@@ -140,4 +144,50 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 			t.Errorf("%q leads to %q, not %q", next, got, want)
 		}
 	}
+}
+
+// TestLoginsOfTwoServers: on one name, such as 127.0.0.1 with tunnels to two
+// hosts, one login does not end the other.
+func TestLoginsOfTwoServers(t *testing.T) {
+	one, _, _ := locked(t, false)
+	two, _, _ := locked(t, false)
+	jar := ""
+	for _, h := range []http.Handler{one, two} {
+		c := logIn(h, secret, "/", "127.0.0.1:1").Cookies()[0]
+		jar += c.Name + "=" + c.Value + "; "
+	}
+	for _, h := range []http.Handler{one, two} {
+		if answer, _ := ask(h, "GET", "/", "", map[string]string{"Cookie": jar}); answer.StatusCode != http.StatusOK {
+			t.Errorf("the login is gone: %d", answer.StatusCode)
+		}
+	}
+	if strings.Count(jar, "=") != 2 || strings.Split(jar, "=")[0] == strings.Split(strings.Split(jar, "; ")[1], "=")[0] {
+		t.Errorf("both have one name: %s", jar)
+	}
+}
+
+// TestLogoutEndsStreams: of pages that are live in other tabs as well.
+func TestLogoutEndsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, _ := locked(t, false)
+		c := logIn(h, secret, "/", "127.0.0.1:1").Cookies()[0]
+		w, end := &reader{header: http.Header{}}, make(chan struct{})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/live/runs", http.NoBody)
+		r.AddCookie(c)
+		go func() {
+			defer close(end)
+			h.ServeHTTP(w, r)
+		}()
+		time.Sleep(3 * time.Second)
+		if text := w.take(); !strings.Contains(text, "event: live") {
+			t.Fatalf("the stream is %q", text)
+		}
+		select {
+		case <-end:
+			t.Fatal("the stream of a session that goes on has ended")
+		default:
+		}
+		s.sessions.end(r)
+		<-end
+	})
 }

@@ -41,7 +41,11 @@ type runRow struct {
 }
 
 // Unread reports whether nothing of the run's record could be read.
-func (r runRow) Unread() bool { return r.Lifecycle == "" && r.Status.Final() }
+func (r runRow) Unread() bool { return r.Lifecycle == "" && !r.GoesOn() }
+
+// GoesOn reports whether the run has not ended. One whose record nobody may read
+// has no status.
+func (r runRow) GoesOn() bool { return r.Status != "" && !r.Status.Final() }
 
 // Counted reports whether the record says how many hooks ran: it does where it
 // was closed.
@@ -120,7 +124,7 @@ func (l runsFound) parts(counts []statusCount) []part {
 		{ID: "found", Name: "found", Data: l, Key: l.key()},
 	}
 	for _, r := range l.Rows {
-		if !r.Status.Final() {
+		if r.GoesOn() {
 			parts = append(parts, part{ID: "went-" + r.ID, Name: "went", Data: r})
 		}
 	}
@@ -132,7 +136,7 @@ func (l runsFound) key() string {
 	l.Rows = slices.Clone(l.Rows)
 	for i := range l.Rows {
 		l.Rows[i].Went = 0
-		if !l.Rows[i].Status.Final() {
+		if l.Rows[i].GoesOn() {
 			l.Rows[i].Took = 0 // it is of the last event so far
 		}
 	}

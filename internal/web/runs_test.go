@@ -178,7 +178,11 @@ func TestOddRuns(t *testing.T) {
 	all[1].Status, all[1].Parent = phased.StatusWaiting, all[0].ID
 	all[2].Status, all[2].Ended, all[2].Ran, all[2].Resumes = phased.StatusInterrupted, time.Time{}, 0, all[3].ID
 	all[4] = phased.Summary{ID: all[4].ID, Status: phased.StatusInterrupted}
+	all = append(all, phased.Summary{ID: "01M7" + strings.Repeat("0", 22)}) // nobody may read it
 	_, text := get(t, listOf(t, all).Handler(), "/")
+	if n := strings.Count(text, "its record cannot be read"); n != 2 || strings.Count(text, "so far") != 1 {
+		t.Errorf("%d records cannot be read: %s", n, text)
+	}
 	for _, want := range []string{
 		"3 min so far", "waiting-reboot", "interrupted", "its record cannot be read",
 		`inside <a href="/runs/` + all[0].ID + `">`, `resumes <a href="/runs/` + all[3].ID + `">`,

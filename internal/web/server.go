@@ -70,7 +70,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, streams: newStreams(o.Streams), sessions: newSessions(o.Token, o.Now)}
+	s := &Server{Options: o, streams: newStreams(o.Streams), sessions: newSessions(o.Token, o.Secure, o.Now)}
 	var err error
 	if s.pages, err = parsePages(s.functions()); err != nil {
 		return nil, fmt.Errorf("cannot read the pages: %w", err)
