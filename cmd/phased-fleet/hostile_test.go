@@ -159,8 +159,18 @@ func TestHostile(t *testing.T) {
 	s.evil(1, "evil")
 
 	for _, args := range [][]string{
-		{"runs"}, {"show"}, {"show", "-2"}, {"show", "--all"}, {"logs"}, {"logs", "-2"}, {"env", "-2"}, {"env"}, {"blame", "EVIL"}, {"stats", "evil", "--base", s.base},
-		{"plan", "evil", "--config", "evil.yaml", "--base", s.base}, {"check", "evil", "--config", "evil.yaml", "--base", s.base},
+		{"runs"},
+		{"show"},
+		{"show", "-2"},
+		{"show", "--all"},
+		{"logs"},
+		{"logs", "-2"},
+		{"env", "-2"},
+		{"env"},
+		{"blame", "EVIL"},
+		{"stats", "evil", "--base", s.base},
+		{"plan", "evil", "--config", "evil.yaml", "--base", s.base},
+		{"check", "evil", "--config", "evil.yaml", "--base", s.base},
 	} {
 		text := s.terminal(args...)
 		tame(t, fmt.Sprintf("phased %q", args), text)
