@@ -159,8 +159,18 @@ func TestHostile(t *testing.T) {
 	s.evil(1, "evil")
 
 	for _, args := range [][]string{
-		{"runs"}, {"show"}, {"show", "-2"}, {"show", "--all"}, {"logs"}, {"logs", "-2"}, {"env", "-2"}, {"env"}, {"blame", "EVIL"}, {"stats", "evil", "--base", s.base},
-		{"plan", "evil", "--config", "evil.yaml", "--base", s.base}, {"check", "evil", "--config", "evil.yaml", "--base", s.base},
+		{"runs"},
+		{"show"},
+		{"show", "-2"},
+		{"show", "--all"},
+		{"logs"},
+		{"logs", "-2"},
+		{"env", "-2"},
+		{"env"},
+		{"blame", "EVIL"},
+		{"stats", "evil", "--base", s.base},
+		{"plan", "evil", "--config", "evil.yaml", "--base", s.base},
+		{"check", "evil", "--config", "evil.yaml", "--base", s.base},
 	} {
 		text := s.terminal(args...)
 		tame(t, fmt.Sprintf("phased %q", args), text)
@@ -194,7 +204,7 @@ func TestHostile(t *testing.T) {
 	}
 
 	s.serve()
-	w := walkWith(t, s.site, func(w *walk, where string) { w.confidential(where) })
+	w := walkWith(t, s.site, walk{also: func(w *walk, where string) { w.confidential(where) }})
 	for pattern, want := range map[string]int{"GET /runs/{run}": 3, "GET /runs/{run}/phases/{phase}/hooks/{hook}": len(evilNames()) * 2} {
 		if got := w.visited[pattern]; got < want {
 			t.Errorf("%d of %d pages of %s were reached", got, want, pattern)

@@ -70,9 +70,9 @@ func TestLarge(t *testing.T) {
 	}
 
 	s.serve()
-	walkWith(t, s, func(w *walk, where string) {
+	walkWith(t, s, walk{large: true, also: func(w *walk, where string) {
 		if n := eval[int](w.tab, w.aside(), `document.documentElement.outerHTML.length`); n > largest {
 			w.t.Errorf("%s has %d KiB", where, n>>10)
 		}
-	})
+	}})
 }

@@ -17,7 +17,7 @@ import (
 
 // elsewhere are the addresses that no link of a walk leads to, and the test that goes there.
 func elsewhere() map[string]string {
-	return map[string]string{}
+	return map[string]string{"GET /login": "TestLogin"}
 }
 
 // patterns reads the addresses that pages have out of the table in internal/web.
@@ -62,13 +62,14 @@ type walk struct {
 	kinds   map[string]int // how many pages were visited, by pattern and names of the query
 	visited map[string]int // by pattern
 	also    func(w *walk, where string)
+	large   bool // the pages are: axe-core, which takes its time for each element, is left out
 }
 
 // Of the pages of one kind, the first is looked at from all sides, some further ones are opened
-// in the browser, and of the others a number is fetched.
+// in the browser, and of the others a number is fetched: fewer where each is large.
 const (
-	opened  = 5
-	fetched = 40
+	opened, fetched           = 4, 40
+	openedLarge, fetchedLarge = 1, 4
 )
 
 // TestWalk opens every page that can be reached from the first, over all kinds of
@@ -85,14 +86,14 @@ func TestWalk(t *testing.T) {
 // have been asked for.
 func walkAll(t *testing.T, s *site) *walk {
 	t.Helper()
-	return walkWith(t, s, nil)
+	return walkWith(t, s, walk{})
 }
 
-// walkWith is walkAll with a further look at each page.
-func walkWith(t *testing.T, s *site, also func(w *walk, where string)) *walk {
+// walkWith is walkAll in another way: with a further look at each page, for example.
+func walkWith(t *testing.T, s *site, way walk) *walk {
 	t.Helper()
 	table := patterns(t)
-	w := &walk{tab: newTab(t, s.origin), mux: http.NewServeMux(), known: map[string]bool{"/": true}, kinds: map[string]int{}, visited: map[string]int{}, also: also}
+	w := &walk{tab: newTab(t, s.origin), mux: http.NewServeMux(), known: map[string]bool{"/": true}, kinds: map[string]int{}, visited: map[string]int{}, also: way.also, large: way.large}
 	for _, p := range table {
 		w.mux.Handle(p, http.NotFoundHandler())
 	}
@@ -133,10 +134,14 @@ func (w *walk) visit(l link) {
 	k := w.kind(l.path)
 	w.kinds[k]++
 	n := w.kinds[k]
-	if n > fetched {
+	open, fetch := opened, fetched
+	if w.large {
+		open, fetch = openedLarge, fetchedLarge
+	}
+	if n > fetch {
 		return
 	}
-	if !w.fetch(&l) || n > opened {
+	if !w.fetch(&l) || n > open {
 		return
 	}
 	w.as(look{width: 1280})
@@ -148,9 +153,12 @@ func (w *walk) visit(l link) {
 	if w.also != nil {
 		w.also(w, where)
 	}
-	if n == 1 {
+	switch {
+	case n == 1 && w.also == nil:
 		w.allSides(l.path, k)
-	} else {
+	case w.large:
+		w.fits(where)
+	default:
 		w.accessible(where)
 		w.fits(where)
 	}

@@ -38,7 +38,7 @@ const width = 120
 // as it is; ErrTooLarge where there is more than MaxRecord.
 func Write(w io.Writer, record func(io.Writer) error) error {
 	out := bufio.NewWriter(w)
-	out.WriteString(begin + format + closing + "\n")
+	fmt.Fprintf(out, "%s%s%s\n", begin, format, closing) // an error stays, for Flush
 	text := base64.NewEncoder(base64.StdEncoding, &lines{out: out})
 	packed := gzip.NewWriter(text)
 	in := &counter{to: packed, sum: sha256.New()}
@@ -77,7 +77,9 @@ func (l *lines) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		if l.at == width {
-			l.out.WriteByte('\n')
+			if err := l.out.WriteByte('\n'); err != nil {
+				return 0, err
+			}
 			l.at = 0
 		}
 		k := min(width-l.at, len(p))

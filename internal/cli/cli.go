@@ -12,6 +12,7 @@ import (
 	"phased/internal/config"
 	"phased/internal/executor"
 	"phased/internal/plan"
+	"phased/internal/report"
 	"phased/internal/trust"
 	"phased/internal/tui"
 	"phased/internal/usage"
@@ -102,14 +103,24 @@ func (w *World) complain(err error) {
 	var p plan.Errors
 	switch {
 	case errors.As(err, &c):
-		fmt.Fprintln(w.Stderr, c.Error())
+		fmt.Fprintln(w.Stderr, harmless(c.Error()))
 		w.talk("%s in the settings: nothing was done", mistakes(len(c)))
 	case errors.As(err, &p) && len(p) > 1:
-		fmt.Fprintln(w.Stderr, p.Error())
+		fmt.Fprintln(w.Stderr, harmless(p.Error()))
 		w.talk("%s: nothing was done", mistakes(len(p)))
 	default:
-		w.talk("%v", err)
+		w.talk("%s", harmless(err.Error()))
 	}
+}
+
+// harmless is a text of several lines as it may be printed: what was typed, and what
+// stands in files, is in it.
+func harmless(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = report.Safe(line, false)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func mistakes(n int) string {

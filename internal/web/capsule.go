@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,8 +133,8 @@ func (c Capsule) now() time.Time { return c.Run.Began.Add(c.Run.Took) }
 
 // link is where a hook is in the page.
 func (c Capsule) link(phase string, hook phased.Text) string {
-	for i := len(c.Run.Phases) - 1; i >= 0; i-- {
-		if c.Run.Phases[i].Phase == phase {
+	for i, p := range slices.Backward(c.Run.Phases) {
+		if p.Phase == phase {
 			return "#" + capsuleID(i, hook)
 		}
 	}
