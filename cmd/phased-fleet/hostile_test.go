@@ -157,6 +157,7 @@ func TestHostile(t *testing.T) {
 	s.evil(1, "evil")
 	s.evil(0, "sourced")
 	s.evil(1, "evil")
+	s.phased(0, "plan", "evil", "--config", "evil.yaml", "--base", s.base, "--publish")
 
 	for _, args := range [][]string{
 		{"runs"},
