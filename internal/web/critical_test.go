@@ -201,3 +201,44 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// TestHooksTogetherAreInLanesApart: where lanes are shared, two hooks that ran at the
+// same time are in different ones, and as many lanes are there as ran at once.
+func TestHooksTogetherAreInLanesApart(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	told := randomRun(rand.New(rand.NewPCG(seed, 0)), 80)
+	run, _ := told.record().Run(t.Context(), "01A")
+	v := newView(&run, tellTime.Add(told.at))
+	for i := range run.Phases {
+		b := band{phase: i}
+		v.bars(&b)
+		v.pack(&b)
+		lanes := map[int]int{}
+		for _, one := range b.bars {
+			lanes[one.hook] = one.lane
+		}
+		var own []stretch
+		for _, s := range v.All {
+			if s.phase == i {
+				own = append(own, s)
+			}
+		}
+		most := 0
+		for _, x := range own {
+			at := 0
+			for _, y := range own {
+				if x.hook != y.hook && x.began < y.end && y.began < x.end && lanes[x.hook] == lanes[y.hook] {
+					t.Errorf("phase %d: %d and %d ran together and are in lane %d", i, x.hook, y.hook, lanes[x.hook])
+				}
+				if y.began <= x.began && y.end > x.began {
+					at++
+				}
+			}
+			most = max(most, at)
+		}
+		if b.lanes != most {
+			t.Errorf("phase %d: %d lanes for %d hooks at once", i, b.lanes, most)
+		}
+	}
+}

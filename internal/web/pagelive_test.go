@@ -221,3 +221,21 @@ func TestLoudHookIsLive(t *testing.T) {
 		<-end
 	})
 }
+
+// TestHookIsLiveAgain: who comes back is sent the lines that it missed, and no other.
+func TestHookIsLiveAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := liveRun()
+		g := going{run.record(), make(chan int, 1)}
+		g.upTo <- 6
+		ctx, cancel := context.WithCancel(t.Context())
+		w, end := g.stream(ctx, t, "/runs/01LIVE/phases/p/hooks/10-a/live?after=3", "S4")
+		time.Sleep(1500 * time.Millisecond)
+		got := targets(w.take())["log-lines"]
+		if strings.Contains(got, `id="L1"`) || !strings.Contains(got, `id="L2"`) || !strings.Contains(got, "second") {
+			t.Errorf("who has seen event 4 is sent %q", got)
+		}
+		cancel()
+		<-end
+	})
+}
