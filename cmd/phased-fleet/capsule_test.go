@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -206,5 +207,39 @@ func TestCapsuleOfRoot(t *testing.T) {
 	s.must(err)
 	if len(names) != 1 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+// TestCapsuleOfOldRuns: runs of every version that was released, of every kind of
+// lifecycle, go into a capsule and come out as they are.
+func TestCapsuleOfOldRuns(t *testing.T) {
+	s := newSite(t)
+	files, err := filepath.Glob("../../testdata/runs/*.jsonl")
+	s.must(err)
+	s.must(os.MkdirAll(filepath.Join(s.state(), "runs"), 0o750))
+	id := regexp.MustCompile(`^\{"v":1,"run":"([^"]*)"`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		s.must(err)
+		found := id.FindSubmatch(text)
+		if found == nil {
+			t.Fatalf("%s does not begin as a run file", file)
+		}
+		run := string(found[1])
+		s.must(os.WriteFile(filepath.Join(s.state(), "runs", run+".jsonl"), text, 0o640))
+		page := filepath.Join(s.dir, run+".html")
+		s.program("phased-fleet", 0, "capsule", run, "-o", page)
+		var said [2]string
+		for i, path := range []string{file, page} {
+			path, err := filepath.Abs(path)
+			s.must(err)
+			said[i] = string(s.phased(0, "show", "--json", "--file", path)) + string(s.phased(0, "logs", "--json", "--file", path))
+		}
+		if said[0] != said[1] {
+			t.Errorf("%s comes out of a capsule as another run", file)
+		}
+	}
+	if len(files) < 5 {
+		t.Errorf("only %d old runs", len(files))
 	}
 }

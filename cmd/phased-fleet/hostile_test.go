@@ -74,6 +74,27 @@ func noSecret(t testing.TB, where string, text []byte) {
 	}
 }
 
+// TestTracesAreFound: a secret is found in whatever form it stands somewhere.
+func TestTracesAreFound(t *testing.T) {
+	for name, s := range secrets() {
+		for form, text := range map[string]string{
+			"plain": "is " + s + ".", "base64": base64.StdEncoding.EncodeToString([]byte(s + "\n")), "base64 behind one": base64.StdEncoding.EncodeToString([]byte("x" + s + "\n")),
+			"base64 behind two": base64.StdEncoding.EncodeToString([]byte("xy" + s + "\n")), "hex": hex.EncodeToString([]byte(s)), "url": "?q=" + url.QueryEscape(s),
+		} {
+			r := &recorder{TB: t}
+			noSecret(r, "here", []byte(text))
+			if len(r.told) == 0 {
+				t.Errorf("%s as %s is not found in %q", name, form, text)
+			}
+		}
+	}
+	r := &recorder{TB: t}
+	noSecret(r, "here", []byte("[secret] is all that is said, and aHVudGVy is another word"))
+	if len(r.told) > 0 {
+		t.Error(r.told)
+	}
+}
+
 // evilSite is a site whose runs are hostile.
 type evilSite struct {
 	*site
@@ -157,6 +178,7 @@ func TestHostile(t *testing.T) {
 	s.evil(1, "evil")
 	s.evil(0, "sourced")
 	s.evil(1, "evil")
+	s.phased(0, "plan", "evil", "--config", "evil.yaml", "--base", s.base, "--publish")
 
 	for _, args := range [][]string{
 		{"runs"},

@@ -128,5 +128,9 @@ func TestLogin(t *testing.T) {
 func (w *tab) submit(text string) {
 	w.t.Helper()
 	w.waitFor(`document.activeElement?.id === "token"`)
-	w.do("typing", chromedp.KeyEvent(text+"\r"))
+	ctx, cancel := w.limited()
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.KeyEvent(text+"\r")); err != nil { // until the answer is there
+		w.t.Fatalf("handing in: %v", err)
+	}
 }

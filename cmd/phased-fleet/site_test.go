@@ -134,8 +134,8 @@ func (s *site) lifecycle(more ...string) []string {
 }
 
 // history makes the runs that most pages are looked at with: good ones, so that
-// there are usual times, one that failed, one that a time limit ended, one of
-// another lifecycle's tree.
+// there are usual times, one that failed, one that a time limit ended; and publishes
+// the plan.
 func (s *site) history() {
 	s.t.Helper()
 	for range 3 {
@@ -143,6 +143,7 @@ func (s *site) history() {
 	}
 	s.phased(124, s.lifecycle("--env", "SITE_WAIT="+filepath.Join(s.dir, "never"), "--timeout", "2s", "--grace", "1s")...)
 	s.phased(1, s.lifecycle("--env", "SITE_BROKEN=1")...)
+	s.phased(0, "plan", "site", "--config", "hooks/phased.yaml", "--base", filepath.Join(s.dir, "hooks"), "--publish")
 }
 
 // goesOn starts a run whose slow hook waits, and returns a function that lets it
