@@ -14,7 +14,7 @@ tool = go tool -modfile=tools/go.mod
 scripts = $(shell grep -rlE '^\#!.*(ba)?sh$$' .ci scripts examples packaging)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-stack test check lint fmt soak bench vm-test packages package-test docs clean
+.PHONY: help build demo demo-stack test check lint fmt soak bench vm-test packages package-test screenshots docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -66,6 +66,10 @@ packages: ## make the deb and rpm packages for amd64 and arm64, in dist
 package-test: ## make packages twice, and install, run, upgrade, remove and purge them in a tree (TESTS='deb')
 	scripts/need package
 	scripts/package-test $(TESTS)
+
+screenshots: ## take the pictures of docs/pictures again, of real runs
+	scripts/need test
+	PHASED_PICTURES=$(CURDIR)/docs/pictures go test ./cmd/phased-fleet -run TestPictures -count 1
 
 docs: ## write the pages that are made from the code again
 	go test ./internal/journal -run EventsDocument -update

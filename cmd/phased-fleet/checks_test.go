@@ -147,14 +147,12 @@ func (w *tab) keyboard(where string) {
 }
 
 // picture takes a picture of the page and wants it to be one.
-func (w *tab) picture(name string, l look) {
+func (w *tab) picture(name string, l look) { w.t.Helper(); w.keep(name, w.shoot(name, l, 4000)) }
+
+// shoot takes a picture of the page, to that height at most, as PNG.
+func (w *tab) shoot(name string, l look, tallest float64) []byte {
 	w.t.Helper()
-	const tallest = 4000
-	height := min(eval[float64](w, w.aside(), `Math.max(document.documentElement.scrollHeight, innerHeight)`), tallest)
-	beyond := true
-	data := call(w, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		Clip: &page.Viewport{Width: float64(l.width), Height: height, Scale: 1}, CaptureBeyondViewport: &beyond,
-	}).Data
+	data := w.capture(l, tallest, page.CaptureScreenshotFormatPng)
 	shot, err := png.Decode(bytes.NewReader(data))
 	if err != nil {
 		w.t.Fatalf("%s: %v", name, err)
@@ -165,7 +163,25 @@ func (w *tab) picture(name string, l look) {
 	if light := brightness(shot); light < 128 != l.dark {
 		w.t.Errorf("%s: its brightness is %d of 255", name, light)
 	}
-	if err := os.WriteFile(filepath.Join(pictures(w.t), name+".png"), data, 0o600); err != nil {
+	return data
+}
+
+func (w *tab) capture(l look, tallest float64, format page.CaptureScreenshotFormat) []byte {
+	w.t.Helper()
+	height := min(eval[float64](w, w.aside(), `Math.max(document.documentElement.scrollHeight, innerHeight)`), tallest)
+	beyond := true
+	return call(w, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Clip: &page.Viewport{Width: float64(l.width), Height: height, Scale: 1}, CaptureBeyondViewport: &beyond, Format: format,
+	}).Data
+}
+
+// keep writes a picture to where pictures go.
+func (w *tab) keep(name string, data []byte) {
+	w.t.Helper()
+	if filepath.Ext(name) == "" {
+		name += ".png"
+	}
+	if err := os.WriteFile(filepath.Join(pictures(w.t), name), data, 0o644); err != nil { //nolint:gosec // for whoever looks at pictures
 		w.t.Error(err)
 	}
 }
