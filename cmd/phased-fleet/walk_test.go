@@ -67,7 +67,7 @@ type walk struct {
 // Of the pages of one kind, the first is looked at from all sides, some further ones are opened
 // in the browser, and of the others a number is fetched: fewer where each is large.
 const (
-	opened, fetched           = 4, 40
+	opened, fetched           = 2, 40
 	openedLarge, fetchedLarge = 1, 4
 )
 
