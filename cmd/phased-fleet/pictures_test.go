@@ -34,7 +34,7 @@ func TestPictures(t *testing.T) {
 	w := newTab(t, s.origin)
 	w.terminalPicture("terminal-run", live, "10-schema", "usually")
 	w.terminalPicture("terminal-failed", failed, "FAILED", "vat_rate", "phased resume")
-	w.pagePictures(s)
+	w.pagePictures()
 }
 
 // shop is a host that runs a small shop.
@@ -46,7 +46,7 @@ type shop struct {
 // newShop makes one in a directory with a short name, which pictures show.
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "shop-")
+	dir, err := os.MkdirTemp("", "shop-") //nolint:usetesting // a short name
 	s := &shop{site: site{t: t, dir: dir, bin: programs(t)}, socket: filepath.Join(dir, "tmux")}
 	s.must(err)
 	t.Cleanup(func() { s.must(os.RemoveAll(dir)) })
@@ -197,7 +197,7 @@ func (l look8) paint(text string) string {
 
 // pagePictures takes a picture of each kind of page, at three widths, light and dark:
 // two of each where they are not kept.
-func (w *tab) pagePictures(s *shop) {
+func (w *tab) pagePictures() {
 	w.t.Helper()
 	const tallest = 1600
 	pages := []struct{ name, path string }{

@@ -214,11 +214,13 @@ func TestProgressIsCleanedLikeOutput(t *testing.T) {
 		told := 0
 		for range 40 {
 			i, text := r.IntN(4)/3, words[r.IntN(len(words))]
-			for cut := 0; text != ""; text = text[cut:] {
-				cut = 1 + r.IntN(len(text))
-				w.write(i, text[:cut])
-				raw += text[:cut]
-				parts = append(parts, phased.Part{Stream: stream(i), Bytes: []byte(text[:cut])})
+			for text != "" {
+				cut := 1 + r.IntN(len(text))
+				piece := text[:cut]
+				text = text[cut:]
+				w.write(i, piece)
+				raw += piece
+				parts = append(parts, phased.Part{Stream: stream(i), Bytes: []byte(piece)})
 				w.pass(time.Hour)
 				all := w.told()
 				if len(all) == told {
