@@ -65,7 +65,7 @@ func Main(w World) int {
 		return code
 	}
 	root := newRoot(&w)
-	root.SetArgs(runArguments(w.Argv[1:]))
+	root.SetArgs(usage.RunArguments(w.Argv[1:]))
 	root.SetIn(w.Stdin)
 	root.SetOut(w.Stdout)
 	root.SetErr(w.Stderr)
@@ -211,31 +211,4 @@ func atMost(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// runPrefix stands for the minus sign of a RUN such as -1 while flags are read.
-const runPrefix = "last~"
-
-// runArguments makes RUN arguments such as -1 and -2 pass as arguments: they
-// come out of the flags as last~1.
-func runArguments(args []string) []string {
-	out := make([]string, len(args))
-	copy(out, args)
-	for i, a := range args {
-		if a == "--" {
-			break
-		}
-		if len(a) > 1 && a[0] == '-' && strings.Trim(a[1:], "0123456789") == "" {
-			out[i] = runPrefix + a[1:]
-		}
-	}
-	return out
-}
-
-// runArgument returns the RUN that the argument stands for.
-func runArgument(arg string) string {
-	if n, ok := strings.CutPrefix(arg, runPrefix); ok {
-		return "-" + n
-	}
-	return arg
 }

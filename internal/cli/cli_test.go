@@ -19,6 +19,7 @@ import (
 	"phased/internal/engine"
 	"phased/internal/phased"
 	"phased/internal/proc"
+	"phased/internal/usage"
 )
 
 // TestExitCodesPage holds docs/exit-codes.md to the table.
@@ -122,12 +123,12 @@ func TestRunArguments(t *testing.T) {
 		{[]string{"show", "-1a", "--1"}, []string{"show", "-1a", "--1"}},
 		{[]string{"show", "--", "-1"}, []string{"show", "--", "-1"}},
 	} {
-		got := runArguments(slices.Clone(c.in))
+		got := usage.RunArguments(slices.Clone(c.in))
 		if diff := cmp.Diff(c.out, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", c.in, diff)
 		}
 		for i, a := range got {
-			if back := runArgument(a); back != c.in[i] {
+			if back := usage.RunArgument(a); back != c.in[i] {
 				t.Errorf("%q comes back as %q", c.in[i], back)
 			}
 		}

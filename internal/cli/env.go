@@ -13,6 +13,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/report"
 	"phased/internal/space"
+	"phased/internal/usage"
 )
 
 // spaceOptions are the flags of `phased env` and `phased blame`.
@@ -44,7 +45,7 @@ phased env --name 'DATABASE_*' last`,
 		ValidArgsFunction: completeRuns(w, &o.places, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			return runEnv(cmd.Context(), w, &o)
 		},
@@ -175,7 +176,7 @@ phased blame errexit -2`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[0]
 			if len(args) > 1 {
-				o.ref = runArgument(args[1])
+				o.ref = usage.RunArgument(args[1])
 			}
 			return runBlame(cmd.Context(), w, &o)
 		},

@@ -14,6 +14,7 @@ import (
 	"phased/internal/plan"
 	"phased/internal/report"
 	"phased/internal/state"
+	"phased/internal/usage"
 )
 
 // forgetOptions are the flags of `phased forget`.
@@ -60,7 +61,7 @@ phased forget --secrets last`,
 				return runForgetNotification(w, &o)
 			}
 			if o.secrets {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 				return runForget(cmd.Context(), w, &o)
 			}
 			return runForgetHook(w, &o)

@@ -14,6 +14,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/report"
+	"phased/internal/usage"
 )
 
 // logsOptions are the flags of `phased logs`.
@@ -47,10 +48,10 @@ phased logs --file run.html 20-render`,
 		ValidArgsFunction: completeRuns(w, &o.places, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			if len(args) > 1 {
-				o.hook = runArgument(args[1])
+				o.hook = usage.RunArgument(args[1])
 			}
 			return runLogs(cmd.Context(), w, &o)
 		},

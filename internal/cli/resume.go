@@ -19,6 +19,7 @@ import (
 	"phased/internal/plan"
 	"phased/internal/redact"
 	"phased/internal/report"
+	"phased/internal/usage"
 )
 
 // resumeOptions are the flags of `phased resume`.
@@ -58,7 +59,7 @@ phased resume -2 --force`,
 		ValidArgsFunction: completeRuns(w, &o.places, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			if o.boot && (len(args) > 0 || o.from != "" || o.only != "") {
 				return invalid("resume: --after-reboot goes on with every run that waits; it takes no RUN, --from or --only")

@@ -13,6 +13,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/report"
+	"phased/internal/usage"
 )
 
 // runsOptions are the flags of `phased runs`.
@@ -156,7 +157,7 @@ func completeRuns(w *World, pl *places, hooks bool) cobra.CompletionFunc {
 }
 
 func completeHooks(ctx context.Context, store *journal.Store, ref, typed string) []string {
-	id, err := store.Resolve(ctx, runArgument(ref))
+	id, err := store.Resolve(ctx, usage.RunArgument(ref))
 	if err != nil {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/report"
+	"phased/internal/usage"
 )
 
 // showOptions are the flags of `phased show`.
@@ -42,7 +43,7 @@ phased show --file run.html`,
 		ValidArgsFunction: completeRuns(w, &o.places, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			return runShow(cmd.Context(), w, &o)
 		},

@@ -15,6 +15,7 @@ import (
 	"phased/internal/journal"
 	"phased/internal/phased"
 	"phased/internal/plan"
+	"phased/internal/usage"
 )
 
 // stackOptions are the flags of stack, unstack and clean.
@@ -174,7 +175,7 @@ func (j *session) record() error {
 // startFrom finds the variable space that --from names: that before the point,
 // or else the last one that was saved.
 func (j *session) startFrom(ctx context.Context) error {
-	r, damage, err := findRun(ctx, j.store, runArgument(j.o.from))
+	r, damage, err := findRun(ctx, j.store, usage.RunArgument(j.o.from))
 	if err = errors.Join(err, damage); err != nil {
 		return err
 	}

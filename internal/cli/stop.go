@@ -14,6 +14,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/report"
 	"phased/internal/shellinit"
+	"phased/internal/usage"
 )
 
 // stopOptions are the flags of `phased stop`.
@@ -40,7 +41,7 @@ phased stop --now 01JNXZ5M8G`,
 		ValidArgsFunction: completeRuns(w, &o.places, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			return runStop(cmd.Context(), w, &o)
 		},

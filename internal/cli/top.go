@@ -15,6 +15,7 @@ import (
 	"phased/internal/phased"
 	"phased/internal/report"
 	"phased/internal/stats"
+	"phased/internal/usage"
 )
 
 // topOptions are the flags of `phased top`.
@@ -45,7 +46,7 @@ phased top --json | jq -r .kind`,
 		ValidArgsFunction: completeRuns(w, &o.places, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			return runTop(cmd.Context(), w, &o)
 		},

@@ -49,7 +49,7 @@ phased capsule -2 -o - --output-limit 1MiB`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.ref = runArgument(args[0])
+				o.ref = usage.RunArgument(args[0])
 			}
 			return runCapsule(cmd.Context(), w, &o)
 		},

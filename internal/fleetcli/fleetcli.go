@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,7 +67,7 @@ func broken(format string, args ...any) error {
 // ends with the context.
 func Main(ctx context.Context, w World) int {
 	root := newRoot(&w)
-	root.SetArgs(runArguments(w.Argv[1:]))
+	root.SetArgs(usage.RunArguments(w.Argv[1:]))
 	root.SetOut(w.Stdout)
 	root.SetErr(w.Stderr)
 	err := root.ExecuteContext(ctx)
@@ -80,31 +79,6 @@ func Main(ctx context.Context, w World) int {
 		return f.code
 	}
 	return exitInvalid
-}
-
-// runPrefix stands for the dash of RUN arguments such as -2 while flags are read: as
-// in the runner.
-const runPrefix = "last~"
-
-func runArguments(args []string) []string {
-	out := slices.Clone(args)
-	for i, a := range args {
-		if a == "--" {
-			break
-		}
-		if len(a) > 1 && a[0] == '-' && strings.Trim(a[1:], "0123456789") == "" {
-			out[i] = runPrefix + a[1:]
-		}
-	}
-	return out
-}
-
-// runArgument returns the RUN that an argument stands for.
-func runArgument(arg string) string {
-	if n, ok := strings.CutPrefix(arg, runPrefix); ok {
-		return "-" + n
-	}
-	return arg
 }
 
 // newRoot returns the command line. It goes by the name of phased: that is what

@@ -47,7 +47,7 @@ func (t *ofHook) take(r *reader, rec record) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	phase, hook := subject(e.Data)
+	phase, hook := phased.HookOf(e.Data)
 	mine := phase == t.phase && hook == t.hook && hook != ""
 	if len(key) > 0 {
 		t.mine[string(key)] = mine
@@ -56,35 +56,4 @@ func (t *ofHook) take(r *reader, rec record) (bool, error) {
 		return true, nil
 	}
 	return t.yield(e, nil), nil
-}
-
-// subject returns the hook that an event names; empty: none.
-func subject(p phased.Payload) (phase string, hook phased.Text) {
-	switch d := p.(type) {
-	case phased.HookStarted:
-		return d.Phase, d.Hook
-	case phased.HookOutput:
-		return d.Phase, d.Hook
-	case phased.HookCut:
-		return d.Phase, d.Hook
-	case phased.HookSignalled:
-		return d.Phase, d.Hook
-	case phased.HookSlow:
-		return d.Phase, d.Hook
-	case phased.HookFinished:
-		return d.Phase, d.Hook
-	case phased.HookProgress:
-		return d.Phase, d.Hook
-	case phased.HookSkipped:
-		return d.Phase, d.Hook
-	case phased.HookWarning:
-		return d.Phase, d.Hook
-	case phased.HookSummary:
-		return d.Phase, d.Hook
-	case phased.HookNotified:
-		return d.Phase, d.Hook
-	case phased.SpaceChanged:
-		return d.Phase, d.Hook
-	}
-	return "", ""
 }

@@ -17,20 +17,6 @@ func PlanPhase(ph phased.PlannedPhase) (source, rules string) {
 	return Safe(strings.TrimSpace(phaseSource(ph)), false), Safe(phaseRules(ph), false)
 }
 
-// PhaseRole tells what a phase is beside one of the row: "failure phase"; "" where
-// it is nothing else.
-func PhaseRole(failure bool, when phased.PhaseWhen) string {
-	switch {
-	case failure:
-		return "failure phase"
-	case when == phased.WhenSuccess:
-		return "success phase"
-	case when == phased.WhenAlways:
-		return "always runs"
-	}
-	return ""
-}
-
 // Overridden returns the hook trees of a phase whose entry of a name does not
 // count, by name.
 func Overridden(ph phased.PlannedPhase) map[phased.Text][]phased.Text { return overridden(ph) }

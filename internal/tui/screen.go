@@ -335,17 +335,8 @@ func (s *Screen) closeLog() {
 	}
 }
 
-// of reports whether an event belongs to the log of a hook.
+// of reports whether an event is about a hook.
 func of(e phased.Event, phase string, hook phased.Text) bool {
-	switch d := e.Data.(type) {
-	case phased.HookStarted:
-		return d.Phase == phase && d.Hook == hook
-	case phased.HookOutput:
-		return d.Phase == phase && d.Hook == hook
-	case phased.HookCut:
-		return d.Phase == phase && d.Hook == hook
-	case phased.HookFinished:
-		return d.Phase == phase && d.Hook == hook
-	}
-	return false
+	p, h := phased.HookOf(e.Data)
+	return p == phase && h == hook
 }

@@ -61,7 +61,7 @@ func (r record) Follow(_ context.Context, id string, after uint64) iter.Seq2[pha
 func (r record) hook(_ context.Context, id, phase string, hook phased.Text) iter.Seq2[phased.Event, error] {
 	return func(yield func(phased.Event, error) bool) {
 		for _, e := range r.runs[id] {
-			p, h := hookOf(e.Data)
+			p, h := phased.HookOf(e.Data)
 			switch d := e.Data.(type) {
 			case phased.SpaceChanged:
 				p, h = d.Phase, d.Hook

@@ -55,7 +55,7 @@ func (s *Server) hookLive(w http.ResponseWriter, r *http.Request) error {
 
 // took adds what an event tells of the hook.
 func (hw *hookWatch) took(e phased.Event) {
-	phase, hook := hookOf(e.Data)
+	phase, hook := phased.HookOf(e.Data)
 	if phase != hw.phase || hook != hw.hook {
 		return
 	}
@@ -70,25 +70,6 @@ func (hw *hookWatch) took(e phased.Event) {
 		hw.reader.emit = hw.line
 	}
 	hw.reader.event(e)
-}
-
-// hookOf returns the hook whose log an event belongs to.
-func hookOf(p phased.Payload) (phase string, hook phased.Text) {
-	switch d := p.(type) {
-	case phased.HookStarted:
-		return d.Phase, d.Hook
-	case phased.HookOutput:
-		return d.Phase, d.Hook
-	case phased.HookCut:
-		return d.Phase, d.Hook
-	case phased.HookProgress:
-		return d.Phase, d.Hook
-	case phased.HookSignalled:
-		return d.Phase, d.Hook
-	case phased.HookFinished:
-		return d.Phase, d.Hook
-	}
-	return "", ""
 }
 
 // old follows the colours of lines that the reader has.

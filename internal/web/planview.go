@@ -261,7 +261,7 @@ func originsOf(all []phased.Origin, phase string) []phased.Origin {
 // phase makes the view of one phase.
 func (p planned) phase(ph phased.PlannedPhase, at map[place][]findingView) planPhase {
 	v := planPhase{
-		Name: ph.Name, Role: report.PhaseRole(ph.Failure, ph.When), Note: p.note(ph),
+		Name: ph.Name, Role: report.PhaseKind(ph.Failure, ph.When), Note: p.note(ph),
 		Options: originsOf(p.plan.Origins, ph.Name), Findings: at[place{phase: ph.Name}],
 	}
 	v.Source, v.Rules = report.PlanPhase(ph)
