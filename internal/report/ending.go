@@ -83,18 +83,14 @@ func (p *printer) howFar(r phased.Run) {
 	p.line("  after " + Took(r.Took) + ": " + tally(ran, failed, r.Start.Hooks) + fmt.Sprintf("; phased exits %d", r.ExitCode))
 }
 
-// apart is next; what a command does that does not fit beside it stands above it,
-// so that it can be copied.
+// apart is next where what each command does fits beside it; else that stands above
+// it, of all of them, so that each can be copied.
 func (p *printer) apart(commands [][2]string) {
-	fits := func(c [2]string) bool { return columns(c[0])+columns(c[1])+5 <= p.width() }
-	beside := slices.DeleteFunc(slices.Clone(commands), func(c [2]string) bool { return !fits(c) })
-	lines := strings.Split(p.Next(beside), "\n")
+	if !slices.ContainsFunc(commands, func(c [2]string) bool { return columns(c[0])+columns(c[1])+5 > p.width() }) {
+		p.next(commands)
+		return
+	}
 	for _, c := range commands {
-		if fits(c) {
-			p.line(lines[0])
-			lines = lines[1:]
-			continue
-		}
 		p.line("  " + p.paint(dim, c[1]+":"))
 		p.line("    " + c[0])
 	}
