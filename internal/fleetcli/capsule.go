@@ -58,8 +58,8 @@ phased capsule -2 -o - --output-limit 1MiB`,
 	f.SortFlags = false
 	f.StringVarP(&o.output, "output", "o", "", "`FILE` to write; - is stdout")
 	f.BoolVar(&o.force, "force", false, "replace FILE where it exists")
-	f.StringVar(&o.limit, "output-limit", "4MiB", "how much of the hooks' output goes in, `SIZE`, in all")
-	f.StringVar(&o.stateDir, "state-dir", "", "`DIR` of the record (default $PHASED_STATE_DIR, then /var/lib/phased)")
+	f.StringVar(&o.limit, "output-limit", "4MiB", "how much of the hooks' output goes in, `SIZE`, in all (default 4MiB)")
+	f.StringVar(&o.stateDir, "state-dir", "", "`DIR` of the record (default $PHASED_STATE_DIR, then the settings', then /var/lib/phased)")
 	return cmd
 }
 
