@@ -20,7 +20,7 @@ func main() {
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	code := fleetcli.Main(fleetcli.World{Argv: os.Args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Context: ctx})
+	code := fleetcli.Main(ctx, fleetcli.World{Argv: os.Args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: version})
 	stop()
 	os.Exit(code)
 }

@@ -22,7 +22,7 @@ func typed(t *testing.T, args ...string) (code int, stdout, stderr string) {
 		defer f.Close()
 		files[i] = f
 	}
-	code = Main(World{Argv: append([]string{"phased-fleet"}, args...), Stdout: files[0], Stderr: files[1], Version: "test", Context: t.Context()})
+	code = Main(t.Context(), World{Argv: append([]string{"phased-fleet"}, args...), Stdout: files[0], Stderr: files[1], Version: "test"})
 	var said [2]string
 	for i, f := range files {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -27,7 +27,6 @@ type World struct {
 	Environ        []string // NAME=value
 	Stdout, Stderr *os.File
 	Version        string
-	Context        context.Context // ends what serves
 }
 
 // getenv returns the value of an environment variable, "" where there is none.
@@ -65,13 +64,14 @@ func broken(format string, args ...any) error {
 	return &failure{exitInternal, fmt.Errorf(format, args...)}
 }
 
-// Main runs the command line and returns the exit code of the process.
-func Main(w World) int {
+// Main runs the command line and returns the exit code of the process. ctx ends what
+// serves.
+func Main(ctx context.Context, w World) int {
 	root := newRoot(&w)
 	root.SetArgs(runArguments(w.Argv[1:]))
 	root.SetOut(w.Stdout)
 	root.SetErr(w.Stderr)
-	err := root.ExecuteContext(w.Context)
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -139,7 +139,7 @@ func newRoot(w *World) *cobra.Command {
 // Tree returns the commands of phased-fleet with their flags and texts, for
 // what is made of them when phased is packaged. They are not to be run.
 func Tree() *cobra.Command {
-	return newRoot(&World{Argv: []string{"phased-fleet"}, Stdout: os.Stdout, Stderr: os.Stderr, Context: context.Background()})
+	return newRoot(&World{Argv: []string{"phased-fleet"}, Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
 // printOverview says what this program is and what to type.

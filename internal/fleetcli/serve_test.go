@@ -48,7 +48,7 @@ func run(t *testing.T, args ...string) *program {
 	p := &program{cancel: cancel, code: make(chan int, 1), stderr: r}
 	argv := append([]string{"phased-fleet", "serve", "--listen", "127.0.0.1:0", "--state-dir", t.TempDir()}, args...)
 	go func() {
-		p.code <- Main(World{Argv: argv, Stdout: w, Stderr: w, Version: "test", Context: ctx})
+		p.code <- Main(ctx, World{Argv: argv, Stdout: w, Stderr: w, Version: "test"})
 		w.Close()
 	}()
 	line, err := bufio.NewReader(r).ReadString('\n')
