@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func TestDevstackPage(t *testing.T) { runPage(t, "../docs/devstack.md", 8) }
 func TestHooksPage(t *testing.T) { runPage(t, "../docs/hooks.md", 22) }
 
 // TestHowtoPage runs docs/howto.md.
-func TestHowtoPage(t *testing.T) { runPage(t, "../docs/howto.md", 35) }
+func TestHowtoPage(t *testing.T) { runPage(t, "../docs/howto.md", 41) }
 
 // TestComingFromPage runs docs/coming-from.md.
 func TestComingFromPage(t *testing.T) { runPage(t, "../docs/coming-from.md", 15) }
@@ -29,7 +30,8 @@ func TestTutorial(t *testing.T) {
 
 // runPage runs the commands of a page, block by block, as a reader would paste
 // them. What a block of text behind them says must come out, line by line and in
-// that order; ... stands for anything. It returns the directory of all this.
+// that order; ... stands for anything. It returns the directory of all this. Readers
+// are ordinary users: root becomes nobody for it.
 func runPage(t *testing.T, path string, least int) string {
 	t.Helper()
 	page, err := os.ReadFile(path)
@@ -42,12 +44,13 @@ func runPage(t *testing.T, path string, least int) string {
 	}
 	dir, bin := t.TempDir(), filepath.Dir(build(t))
 	env := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PHASED_STATE_DIR="+dir+"/state", "HOME="+dir)
+	who := reader(t, dir, bin)
 	out := ""
 	for _, b := range blocks {
 		switch b[1] {
 		case "sh":
 			cmd := exec.Command("bash", "-euc", b[2])
-			cmd.Dir, cmd.Env = dir, env
+			cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, env, who
 			said, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s%s", err, b[2], said)
@@ -74,6 +77,25 @@ func runPage(t *testing.T, path string, least int) string {
 		}
 	}
 	return dir
+}
+
+// reader returns as whom the commands of a page are run, and lets them have dir and
+// reach bin.
+func reader(t *testing.T, dir, bin string) *syscall.SysProcAttr {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	const nobody = 65534
+	for _, at := range []string{filepath.Dir(dir), filepath.Dir(bin)} {
+		if err := os.Chmod(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 }
 
 // verifyTimer lets systemd's own parser read a timer, and looks for the unit that

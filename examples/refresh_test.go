@@ -144,15 +144,16 @@ func product(h *host) func() (string, error) {
 		"--state-dir", filepath.Join(h.root, "state"), "--env", "DEMO_ROOT="+h.root)
 }
 
+// build makes both programs in a directory, and returns the path of phased.
 func build(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "phased")
-	cmd := exec.Command("go", "build", "-o", bin, "phased/cmd/phased")
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-o", dir, "phased/cmd/phased", "phased/cmd/phased-fleet")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build phased: %v\n%s", err, out)
+		t.Fatalf("cannot build phased and phased-fleet: %v\n%s", err, out)
 	}
-	return bin
+	return filepath.Join(dir, "phased")
 }
 
 func TestRefreshUnderTheOriginal(t *testing.T) {

@@ -34,7 +34,7 @@ place in the order, or the reason why it is not run; which hook tree it comes
 from; what hooks start with. Nothing is run or written, but for --publish.`,
 		Example: `phased plan
 phased plan --explain 20-render
-phased plan --base /etc/cron.d --compare dib-run-parts,run-parts
+phased plan --base /srv/hooks --compare dib-run-parts,run-parts
 phased plan stack --top-dir /opt/devstack
 sudo phased plan --publish`,
 		Args:              atMost(1),

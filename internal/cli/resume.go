@@ -176,16 +176,7 @@ func newest(ctx context.Context, store phased.Source, r phased.Run) (phased.Run,
 	if err != nil {
 		return r, broken("cannot read the record: %v", err)
 	}
-	by := map[string]string{}
-	for _, s := range all { // the newest first
-		if s.Resumes != "" && by[s.Resumes] == "" && s.Resumes < s.ID {
-			by[s.Resumes] = s.ID
-		}
-	}
-	id := r.ID
-	for by[id] != "" {
-		id = by[id]
-	}
+	id := phased.NewestOf(all, r.ID)
 	if id == r.ID {
 		return r, nil
 	}

@@ -70,7 +70,15 @@ func runShow(ctx context.Context, w *World, o *showOptions) error {
 	if err != nil {
 		return err
 	}
-	return o.tell(w, r, damage, report.Story{NoResume: noResume(store, r)}, w.style(false, o.places.again()),
+	st := report.Story{NoResume: noResume(store, r)}
+	if o.ref != "last" && r.Status.Final() && r.Status != phased.StatusSucceeded { // nothing went on with the last one
+		all, err := store.Runs(ctx)
+		if err != nil {
+			return broken("cannot read the record: %v", err)
+		}
+		st.ResumedBy = phased.NewestOf(all, r.ID)
+	}
+	return o.tell(w, r, damage, st, w.style(false, o.places.again()),
 		func(phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error] {
 			return store.Output(ctx, r.ID, phase, hook)
 		})

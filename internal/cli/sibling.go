@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"phased/internal/journal"
 	"phased/internal/trust"
 	"phased/internal/usage"
 )
@@ -119,7 +120,8 @@ func siblingTrusted(path string) error {
 }
 
 // siblingDir returns where the record lies, as the settings have it; what is
-// typed for phased-fleet counts more, there.
+// typed for phased-fleet counts more, there. User phased, as whom the unit starts
+// it, has no runs of its own: the host's are meant.
 func siblingDir(w *World) (string, error) {
 	var p places
 	if w.getenv("PHASED_STATE_DIR") != "" {
@@ -128,6 +130,11 @@ func siblingDir(w *World) (string, error) {
 	s, err := p.settings(w)
 	if err != nil {
 		return "", err
+	}
+	if s.StateDir == "" {
+		if u, err := user.Lookup(siblingUser); err == nil && u.Uid == strconv.Itoa(os.Geteuid()) {
+			return journal.DefaultDir(0, w.getenv), nil
+		}
 	}
 	return p.dir(w, s)
 }

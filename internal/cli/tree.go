@@ -43,7 +43,7 @@ func ExitsOf(command string) []string {
 		labels = "0 1 2 74 75 77"
 	case "notify", "forget":
 		labels = "0 2 74 75 77"
-	case "plan", "check", "env", "blame", "runs", "show", "stats", "top", "logs", "stop", "prune", "shell-init":
+	case "plan", "check", "env", "blame", "runs", "show", "stats", "top", "logs", "stop", "prune", "shell-init", "serve", "capsule":
 		labels = "0 2 74 77"
 	}
 	return strings.Fields(labels)

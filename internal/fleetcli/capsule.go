@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,13 +56,33 @@ phased capsule -2 -o - --output-limit 1MiB`,
 			return runCapsule(cmd.Context(), w, &o)
 		},
 	}
+	cmd.ValidArgsFunction = o.completeRuns(w)
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.output, "output", "o", "", "`FILE` to write; - is stdout")
 	f.BoolVar(&o.force, "force", false, "replace FILE where it exists")
-	f.StringVar(&o.limit, "output-limit", "4MiB", "how much of the hooks' output goes in, `SIZE`, in all")
-	f.StringVar(&o.stateDir, "state-dir", "", "`DIR` of the record (default $PHASED_STATE_DIR, then /var/lib/phased)")
+	f.StringVar(&o.limit, "output-limit", "4MiB", "how much of the hooks' output goes in, `SIZE`, in all (default 4MiB)")
+	f.StringVar(&o.stateDir, "state-dir", "", "`DIR` of the record (default $PHASED_STATE_DIR, then the settings', then /var/lib/phased)")
 	return cmd
+}
+
+// completeRuns completes RUN.
+func (o *capsuleOptions) completeRuns(w *World) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		_, cache, err := o.record(cmd.Context(), w)
+		if err != nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		all, err := cache.Runs(cmd.Context())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		words := []string{"last"}
+		for _, r := range all {
+			words = append(words, r.ID)
+		}
+		return slices.DeleteFunc(words, func(s string) bool { return !strings.HasPrefix(s, typed) }), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // runCapsule is `phased capsule`.

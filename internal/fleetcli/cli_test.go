@@ -76,3 +76,32 @@ func TestTyped(t *testing.T) {
 		}
 	}
 }
+
+// TestCapsuleCompletesRuns: RUN is one that is on record, not a file.
+func TestCapsuleCompletesRuns(t *testing.T) {
+	text, err := os.ReadFile("../../testdata/runs/v1-good.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := regexp.MustCompile(`"run":"(\w+)"`).FindStringSubmatch(string(text))[1]
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "runs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "runs", id+".jsonl"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{""}, "last\n" + id + "\n:4\n"},
+		{[]string{id[:4]}, id + "\n:4\n"},
+		{[]string{id, ""}, ":4\n"},
+	} {
+		args := append([]string{"__complete", "capsule", "--state-dir", dir}, c.args...)
+		if code, stdout, _ := typed(t, args...); code != 0 || stdout != c.want {
+			t.Errorf("%q: %d, %q", args, code, stdout)
+		}
+	}
+}

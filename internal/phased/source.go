@@ -44,3 +44,18 @@ type Source interface {
 	// after its last. It ends with an error where the record cannot be read.
 	Follow(ctx context.Context, id string, after uint64) iter.Seq2[Event, error]
 }
+
+// NewestOf returns the id of the newest run of those that go on with a run, or with
+// one that does; its own where none does. The runs come newest first.
+func NewestOf(runs []Summary, id string) string {
+	by := map[string]string{}
+	for i := range runs {
+		if s := &runs[i]; s.Resumes != "" && by[s.Resumes] == "" && s.Resumes < s.ID {
+			by[s.Resumes] = s.ID
+		}
+	}
+	for by[id] != "" {
+		id = by[id]
+	}
+	return id
+}

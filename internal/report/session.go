@@ -252,9 +252,13 @@ func (p *printer) sessionNext(st Story) [][2]string {
 	return next
 }
 
-// resumeNext returns the command that continues a run, where there is one.
+// resumeNext returns the command that continues a run, where there is one, or that
+// shows the run which has continued it.
 func (p *printer) resumeNext(st Story) [][2]string {
 	r := st.Run
+	if st.ResumedBy != "" && st.ResumedBy != r.ID {
+		return [][2]string{{p.Command("show", p.id(st.ResumedBy)), "the run that went on with this one"}}
+	}
 	if st.NoResume || !resumable(r) {
 		return nil
 	}

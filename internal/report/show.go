@@ -18,6 +18,9 @@ type Story struct {
 	All  bool // every hook, also of long phases
 	// NoResume says that nothing was kept for `phased resume`.
 	NoResume bool
+	// ResumedBy is the newest run that went on with this one: it is what can be gone
+	// on with.
+	ResumedBy string
 	// File is the file that the run was read from, where that is none of the
 	// record: nothing can be done about such a run here.
 	File string

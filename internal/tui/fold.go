@@ -93,7 +93,7 @@ func (m *Model) fold(p *phaseView) {
 	if !status.Final() { // the run has ended in it
 		status = phased.StatusInterrupted
 	}
-	what := "  " + m.tally(p)
+	what := "  " + m.ran(p)
 	if skipped != "" {
 		what += "; " + skipped
 	}
@@ -117,17 +117,23 @@ func (m *Model) fold(p *phaseView) {
 	}
 }
 
-// tally tells how far a phase is: "12 hooks"; "3 of 12 hooks, 1 failed".
+// tally tells how far a phase is: "12 hooks"; "3 of 12 hooks, 1 failed, 2 skipped".
 func (m *Model) tally(p *phaseView) string {
+	if p.passed > 0 {
+		return m.ran(p) + fmt.Sprintf(", %d skipped", p.passed)
+	}
+	return m.ran(p)
+}
+
+// ran is tally without the hooks that were skipped: a phase that has ended names
+// them below, and must not count them beside the entries that are no hooks.
+func (m *Model) ran(p *phaseView) string {
 	text := report.Count(p.total, "hook")
 	if p.done != p.total {
 		text = fmt.Sprintf("%d of %s", p.done, text)
 	}
 	if p.failed > 0 {
 		text += fmt.Sprintf(", %d failed", p.failed)
-	}
-	if p.passed > 0 {
-		text += fmt.Sprintf(", %d skipped", p.passed)
 	}
 	return text
 }

@@ -66,7 +66,7 @@ func (m *Model) helpFrame() []string {
 			where = k.Where
 			all = append(all, "", m.paint(bold, where))
 		}
-		const wide = 24
+		const wide = 26
 		left := "  " + pad(k.Keys, wide)
 		for i, part := range wrap(k.What, max(16, min(m.w-1, 119)-wide-2)) {
 			if i > 0 {

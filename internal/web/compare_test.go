@@ -398,6 +398,15 @@ func TestDiffTellsAll(t *testing.T) {
 		if random.IntN(2) == 0 { // mostly the same
 			b = slices.Insert(slices.Clone(a), random.IntN(len(a)+1), "new")
 		}
+		if random.IntN(3) == 0 { // changes in several places, some of them close together
+			a = slices.Concat(a, text(), text(), text())
+			b = slices.Clone(a)
+			for range random.IntN(8) {
+				at := random.IntN(len(b) + 1)
+				b = slices.Insert(b, at, "new")
+				b = slices.Delete(b, at, at+random.IntN(2))
+			}
+		}
 		var d outputDiff
 		d.fill(a, b, false)
 		if d.Same != slices.Equal(a, b) {

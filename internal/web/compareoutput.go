@@ -138,10 +138,12 @@ func (d *outputDiff) fill(a, b []string, hideDigits bool) {
 		d.Notes = append(d.Notes, "The outputs cannot be compared: "+err.Error())
 		return
 	}
-	shown := 0
+	shown, x, y := 0, 1, 1
 	for _, h := range u.Hunks {
-		hunk := diffHunk{FromA: h.FromLine, FromB: h.ToLine}
-		x, y := h.FromLine, h.ToLine
+		// What lies between is the same in both. The hunk's own ToLine is too small where
+		// changes stood close together in one before it.
+		x, y = h.FromLine, y+h.FromLine-x
+		hunk := diffHunk{FromA: x, FromB: y}
 		for _, l := range h.Lines {
 			if shown++; shown > maxDiffShown {
 				break

@@ -105,6 +105,23 @@ func TestWhoMadeItLong(t *testing.T) {
 	}
 }
 
+// TestBarsEndWithTheirPhase: what a hook took counts from before its process was
+// there, and the bar does not stand over the end of the phase for that.
+func TestBarsEndWithTheirPhase(t *testing.T) {
+	run := tell("01A", phased.RunStarted{Lifecycle: "x"})
+	run.phase("p", "", "10-a")
+	run.wait(2 * time.Millisecond)
+	run.start("p", "10-a")
+	run.wait(time.Millisecond)
+	run.end("p", "10-a", 0, 3*time.Millisecond)
+	run.say(phased.PhaseFinished{Phase: "p", Status: phased.StatusSucceeded, Took: 3 * time.Millisecond})
+	r, _ := run.record().Run(t.Context(), "01A")
+	one := newView(&r, tellTime.Add(time.Minute)).lay()[0].bars[0]
+	if one.from != 2*time.Millisecond || one.to != 3*time.Millisecond {
+		t.Errorf("the bar goes from %v to %v", one.from, one.to)
+	}
+}
+
 // randomRun tells a run of hooks that run together, fail, are tried again and go on.
 func randomRun(r *rand.Rand, hooks int) *teller {
 	run := tell("01A", phased.RunStarted{Lifecycle: "x"})

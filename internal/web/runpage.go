@@ -73,6 +73,7 @@ type runMaker struct {
 	usual func(phase string, hook phased.Text) (phased.Usual, bool)
 	link  func(phase string, hook phased.Text) string
 	tail  []logLine // the last lines of the hook that the story is about
+	by    string    // the newest run that went on with it
 }
 
 // body returns the whole page of a run.
@@ -112,7 +113,7 @@ func (m runMaker) head(v *view) runBody {
 
 // story tells what failed, or runs.
 func (m runMaker) story(v *view, b *runBody) {
-	st := report.Story{Run: *v.Run}
+	st := report.Story{Run: *v.Run, ResumedBy: m.by}
 	b.Heading = m.words.Heading(st)
 	if b.Heading != nil || !v.Run.Status.Final() {
 		b.Next = m.words.NextSteps(st)
@@ -211,6 +212,7 @@ func (s *Server) words() report.Page {
 // maker returns what makes the parts of a run's page. All are the runs on record.
 func (s *Server) maker(ctx context.Context, r *phased.Run, all []phased.Summary) (m runMaker, known bool) {
 	m = runMaker{words: s.words(), now: s.Now(), link: func(phase string, hook phased.Text) string { return hookAddress(r.ID, phase, hook) }}
+	m.by = phased.NewestOf(all, r.ID)
 	history := s.history(ctx, r, all)
 	if history != nil {
 		m.usual = history.Usual

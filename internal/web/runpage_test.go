@@ -138,6 +138,27 @@ func TestEveryRecordedRunIsShown(t *testing.T) {
 	}
 }
 
+// TestResumedRunLeadsOn: of a run that was gone on with, the page tells to look at the
+// newest of those that did, not to resume it.
+func TestResumedRunLeadsOn(t *testing.T) {
+	all := record{map[string][]phased.Event{}}
+	for i, resumes := range []string{"", "01A", "01B"} {
+		run := tell("01"+string(rune('A'+i)), phased.RunStarted{Lifecycle: "refresh", Base: "/etc/phased", Hooks: 1, Resumes: resumes})
+		run.phase("configure", "", "10-a")
+		run.start("configure", "10-a")
+		run.end("configure", "10-a", 3, time.Second)
+		run.say(phased.RunFailed{Failure: phased.Failure{Phase: "configure", Hook: "10-a", Exit: phased.Exit{Cause: phased.CauseExit, Status: 3}}})
+		run.say(phased.RunFinished{Status: phased.StatusFailed, ExitCode: 1, Took: time.Second, Ran: 1, Failed: 1})
+		all.runs[run.id] = run.events
+	}
+	for id, want := range map[string]string{"01A": "phased show 01C", "01B": "phased show 01C", "01C": "phased resume 01C"} {
+		story := all.page(t, "/runs/"+id).id("run-story").text
+		if !strings.Contains(story, want) || (id != "01C" && strings.Contains(story, "phased resume")) {
+			t.Errorf("the story of %s does not lead on by %q:\n%s", id, want, story)
+		}
+	}
+}
+
 // TestFailureIsToldFirst: which hook, how, its last lines, its file, what to type.
 func TestFailureIsToldFirst(t *testing.T) {
 	run := tell("01A", phased.RunStarted{Lifecycle: "refresh", Base: "/etc/phased", Phases: []string{"configure", "after"}, Hooks: 3})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -122,6 +123,12 @@ func (v *view) lay() []band {
 // bars makes the bars of a phase, each hook in the lane of its row.
 func (v *view) bars(b *band) {
 	ready := v.ready(b.phase)
+	// What a hook took counts from before its process was there, its bar from when it
+	// was: it does not stand over the end of its phase for that.
+	last := time.Duration(math.MaxInt64)
+	if p := &v.Run.Phases[b.phase]; p.Status.Final() && p.Took > 0 {
+		last = max(0, p.Began.Sub(v.Run.Began)) + p.Took
+	}
 	for j, row := range v.Rows[b.phase] {
 		if len(row.Attempts) == 0 {
 			b.hidden++
@@ -138,7 +145,7 @@ func (v *view) bars(b *band) {
 			if n > 0 && from > end {
 				b.bars = append(b.bars, bar{kind: barPause, hook: j, from: end, to: from, lane: j})
 			}
-			end = max(from, attemptEnd(v.Run, h, v.Now))
+			end = max(from, min(last, attemptEnd(v.Run, h, v.Now)))
 			b.bars = append(b.bars, bar{kind: kindOf(h, n < len(row.Attempts)-1), hook: j, from: from, to: end, lane: j, critical: critical})
 		}
 	}

@@ -186,6 +186,9 @@ func (d *drawing) labels(b *band) {
 			from = d.at(max(0, d.v.Run.Phases[b.phase].Began.Sub(d.v.Run.Began)))
 			to = from
 		}
+		if len(row.Attempts) > 1 {
+			class += " apart" // pauses lie between, and no bar is behind it
+		}
 		d.label(text, class, from, to, y)
 	}
 }

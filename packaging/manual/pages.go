@@ -142,7 +142,8 @@ func environmentBlocks() []block {
 		para("Hooks of phased run get an environment of their own, PATH, HOME, USER, LOGNAME, SHELL and LANG, with what the settings and --env add, and:"),
 		item("PHASED_RUN_ID, PHASED_LIFECYCLE, PHASED_PHASE, PHASED_HOOK, PHASED_BASE", "What runs."),
 		item("PHASED_ENV, PHASED_PATH, PHASED_SUMMARY, PHASED_NOTIFY", "Files to append to: lines NAME=value for later hooks, directories for their PATH, a summary in Markdown, names to notify."),
-		item("PHASED_FAILED_PHASE, PHASED_FAILED_HOOK, PHASED_FAILURE", "In the failure phase: what has failed, and a JSON file with all of it."),
+		item("PHASED_FAILED_PHASE, PHASED_FAILED_HOOK, PHASED_FAILED_LOG, PHASED_FAILURE", "In the failure phase: what has failed, a file with its output, and a JSON file with all of it."),
+		item("PHASED_RUN_STATUS", "In phases that run always: how the run went."),
 	}
 }
 
@@ -153,9 +154,10 @@ func fileBlocks() []block {
 		item("/run/phased/PHASE.d", "Hooks that something puts there at run time."),
 		item("/usr/lib/phased/PHASE.d", "Hooks that packages install."),
 		item("/var/lib/phased/runs", "The record, a file of JSON lines for each run. Members of the group phased may read it."),
+		item("/var/lib/phased/plans", "What phased plan --publish wrote, for the browser."),
 		item("/var/lib/phased/private", "What only root may read: what a run needs to be resumed, what has been notified, what has run once."),
 		item("/run/phased/trigger", "Touch it, and `phased.path` starts a run, where that unit is enabled."),
-		item("/usr/lib/systemd/system/phased*.service", "Units that run hooks at boot, by the clock, or when files change. None is enabled by the package; `phased-resume.service` should be."),
+		item("/usr/lib/systemd/system/phased*.service", "Units that run hooks at boot, by the clock, or when files change, and `phased-serve.service`, which shows runs in a browser. None is enabled by the package; `phased-resume.service` should be."),
 	}
 }
 
@@ -189,6 +191,7 @@ func fleetPage(all []verb) page {
 		{"COMMANDS", list},
 		{"FILES", []block{
 			item("/var/lib/phased/runs", "The record of this host's runs, read only."),
+			item("/var/lib/phased/plans", "Published plans, read only."),
 			item("/var/lib/phased-fleet", "The network side's own state, of the user phased."),
 		}},
 		{"SEE ALSO", []block{para(strings.Join(also, ", "))}},
