@@ -8,8 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"phased/internal/usage"
 )
@@ -19,6 +21,7 @@ const (
 	exitOK       = 0
 	exitInvalid  = 2
 	exitInternal = 74
+	exitSignal   = 128
 )
 
 // World is the process that a command runs in.
@@ -29,6 +32,11 @@ type World struct {
 	Version        string
 	Context        context.Context // ends what serves
 }
+
+// Ended is the cause of World.Context when a signal has ended the command.
+type Ended struct{ Signal syscall.Signal }
+
+func (e *Ended) Error() string { return "ended by " + unix.SignalName(e.Signal) }
 
 // getenv returns the value of an environment variable, "" where there is none.
 func (w *World) getenv(name string) string {
@@ -74,6 +82,10 @@ func Main(w World) int {
 	err := root.ExecuteContext(w.Context)
 	if err == nil {
 		return exitOK
+	}
+	if ended, ok := errors.AsType[*Ended](context.Cause(w.Context)); ok { // what failed then failed for that
+		w.talk("%v", ended)
+		return exitSignal + int(ended.Signal)
 	}
 	w.talk("%v", err)
 	if f, ok := errors.AsType[*failure](err); ok {
