@@ -51,7 +51,7 @@ func (p *printer) lastWords(st Story) {
 		p.tail(st.Tail)
 	case h == nil || f.Hook == "":
 	case st.Run.Start.Output == "inherited":
-		p.line("  " + p.outputPlace(st.Run, *h))
+		p.fact("output", p.outputPlace(st.Run, *h))
 	default:
 		p.line(p.paint(dim, "  no output"))
 	}

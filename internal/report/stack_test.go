@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -386,6 +387,25 @@ func TestNoResumeIsNotSuggested(t *testing.T) {
 			if said != c.want {
 				t.Errorf("%s, %d: phased resume is suggested: %v, want %v\n%s", name, i, said, c.want, b.String())
 			}
+		}
+	}
+}
+
+// TestEndingTellsWhereOutputWent: as a fact with its name, as the failure report has
+// it.
+func TestEndingTellsWhereOutputWent(t *testing.T) {
+	tp := stackFailure()
+	st := tp.events[0].Data.(phased.RunStarted)
+	st.Output, st.Inherited = "inherited", []phased.Descriptor{{FD: 1, Type: "terminal", Path: "/dev/pts/3"}}
+	tp.events[0].Data = st
+	story := Story{Run: tp.fold()}
+	for name, draw := range map[string]func(io.Writer, Style, Story) error{"the ending": Ending, "the report": FailureReport} {
+		var b bytes.Buffer
+		if err := draw(&b, Style{Terminal: true}, story); err != nil {
+			t.Error(err)
+		}
+		if want := "\n  output       not recorded: descriptor 1 was a terminal (/dev/pts/3)\n"; !strings.Contains(b.String(), want) {
+			t.Errorf("%s does not say %q:\n%s", name, want, b.String())
 		}
 	}
 }
