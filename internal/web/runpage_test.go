@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -363,4 +365,47 @@ func TestPast(t *testing.T) {
 			t.Errorf("what is usual is not told: %s", row.text)
 		}
 	}
+}
+
+// TestEmptyRecord: of a run whose phased died before it could say anything no page tells
+// a time, or who started it.
+func TestEmptyRecord(t *testing.T) {
+	run := phased.Run{ID: "01EMPTY", Status: phased.StatusInterrupted}
+	var capsule strings.Builder
+	c := Capsule{Run: run, Made: time.Unix(1e9, 0), Events: eventsOf(nil), Record: func(io.Writer) error { return nil }}
+	if err := c.Write(&capsule); err != nil {
+		t.Fatal(err)
+	}
+	server, err := New(Options{Source: oneRun{run}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"capsule": capsule.String(), "page": body(t, server, "/runs/01EMPTY")} {
+		for _, never := range []string{"0001-01-01", "uid 0", "process 0", "took"} {
+			if strings.Contains(text, never) {
+				t.Errorf("the %s says %q", name, never)
+			}
+		}
+		if !strings.Contains(text, "nothing else of it is on record") || !strings.Contains(text, "it is empty") {
+			t.Errorf("the %s does not say that nothing is on record:\n%s", name, text)
+		}
+	}
+}
+
+// oneRun is a Source of one run that nothing is on record of.
+type oneRun struct{ run phased.Run }
+
+func (o oneRun) Runs(context.Context) ([]phased.Summary, error) { return nil, nil }
+
+func (o oneRun) Run(context.Context, string) (phased.Run, error) { return o.run, nil }
+
+func (o oneRun) Follow(context.Context, string, uint64) iter.Seq2[phased.Event, error] {
+	return func(func(phased.Event, error) bool) {}
+}
+
+func body(t *testing.T, s *Server, address string) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
+	return w.Body.String()
 }
