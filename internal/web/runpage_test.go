@@ -409,3 +409,23 @@ func body(t *testing.T, s *Server, address string) string {
 	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
 	return w.Body.String()
 }
+
+// TestExplained: the command that explains a hook finds the plan that the run had.
+func TestExplained(t *testing.T) {
+	for want, r := range map[string]phased.RunStarted{
+		"phased plan daily --explain p/10-a":                                      {Lifecycle: "daily"},
+		"phased plan refresh --explain p/10-a":                                    {Lifecycle: "refresh", Base: "/etc/phased", Roots: []phased.Text{"/etc/phased"}, Settings: "/etc/phased/phased.yaml"},
+		"phased plan refresh --base '/srv/my hooks' --explain p/10-a":             {Lifecycle: "refresh", Base: "/srv/my hooks", Roots: []phased.Text{"/srv/my hooks"}},
+		"phased plan refresh --config /srv/x.yaml --base /srv/x --explain p/10-a": {Lifecycle: "refresh", Base: "/srv/x", Roots: []phased.Text{"/srv/x"}, Settings: "/srv/x.yaml"},
+		"phased plan refresh --config /srv/x.yaml --explain p/10-a":               {Lifecycle: "refresh", Base: "/b", Roots: []phased.Text{"/a", "/b"}, Settings: "/srv/x.yaml"},
+	} {
+		run := tell("01A", r)
+		run.phase("p", "", "10-a")
+		run.start("p", "10-a")
+		run.end("p", "10-a", 0, 1)
+		text := strings.Join(strings.Fields(run.record().page(t, "/runs/01A/phases/p/hooks/10-a").text), " ")
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q:\n%s", want, text)
+		}
+	}
+}
