@@ -409,3 +409,21 @@ func TestEndingTellsWhereOutputWent(t *testing.T) {
 		}
 	}
 }
+
+// TestEndingStaysShort: a hook that writes without line ends does not push what is to be
+// known off the screen.
+func TestEndingStaysShort(t *testing.T) {
+	tp := failure()
+	story := Story{Run: tp.fold(), Tail: Tail{Lines: []TailLine{{Stream: "out", Text: "a" + strings.Repeat("é", 1<<20)}, {Stream: "err", Text: "short"}}, Total: 2}}
+	var b bytes.Buffer
+	if err := Ending(&b, Style{Terminal: true, Width: 80}, story); err != nil {
+		t.Error(err)
+	}
+	text := b.String()
+	if len(text) > 3000 || !strings.Contains(text, "é ... 2 MiB more of this line\n") || !strings.Contains(text, "short\n") {
+		t.Errorf("%d bytes: %.2000s", len(text), text)
+	}
+	if len(story.Tail.Lines[0].Text) < 1<<20 {
+		t.Error("the story was changed")
+	}
+}

@@ -315,3 +315,19 @@ func TestTriedAgainAmongOthers(t *testing.T) {
 		t.Errorf("when that went well: %q", got)
 	}
 }
+
+// TestNoRunYet: keys work while a run is waited for, and no time is told of none.
+func TestNoRunYet(t *testing.T) {
+	o := options()
+	o.Attached = true
+	f := newFilm(t, 60, 12, o)
+	f.wait(0)
+	for _, key := range []string{"p", "?", "l"} {
+		lines, _ := f.keys(key).m.Frame()
+		text := strings.Join(lines, "\n")
+		if !strings.Contains(text, "no run goes on") || strings.Contains(text, "days") {
+			t.Errorf("after %s:\n%s", key, text)
+		}
+		f.keys("q")
+	}
+}
