@@ -11,8 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
+	"phased/internal/phased"
 	"phased/internal/usage"
 )
 
@@ -36,7 +36,7 @@ type World struct {
 // Ended is the cause of World.Context when a signal has ended the command.
 type Ended struct{ Signal syscall.Signal }
 
-func (e *Ended) Error() string { return "ended by " + unix.SignalName(e.Signal) }
+func (e *Ended) Error() string { return "ended by " + phased.SignalName(e.Signal) }
 
 // getenv returns the value of an environment variable, "" where there is none.
 func (w *World) getenv(name string) string {
