@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestCapsule: the page of one run in one file is as good as the others, opened from
@@ -207,6 +209,48 @@ func TestCapsuleOfRoot(t *testing.T) {
 	s.must(err)
 	if len(names) != 1 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+// TestCapsuleOfRootEndsBySignals: where it is ended, nothing is left where the page
+// was to be, and the exit code tells of the signal.
+func TestCapsuleOfRootEndsBySignals(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives its rights up")
+	}
+	s := newSite(t)
+	bin, place := filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "mine")
+	s.must(errors.Join(os.Mkdir(bin, 0o755), os.Mkdir(place, 0o700)))
+	s.must(os.Link(filepath.Join(s.bin, "phased"), filepath.Join(bin, "phased")))
+	s.must(os.WriteFile(filepath.Join(bin, "phased-fleet"), []byte("#!/bin/sh\nexec sleep 60\n"), 0o755))
+	for dir := bin; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		s.must(os.Chmod(dir, 0o755))
+	}
+	s.must(os.WriteFile(filepath.Join(s.dir, "passwd"), []byte("root:x:0:0::/root:/bin/sh\nphased:x:54321:54321::/nonexistent:/bin/false\n"), 0o644))
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+		cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", `mount --bind "$1" /etc/passwd && exec "$2" capsule -o "$3"`,
+			"sh", filepath.Join(s.dir, "passwd"), filepath.Join(bin, "phased"), filepath.Join(place, "run.html"))
+		cmd.Env = append(os.Environ(), "PHASED_STATE_DIR="+s.state())
+		s.must(cmd.Start())
+		left := func() []os.DirEntry {
+			names, err := os.ReadDir(place)
+			s.must(err)
+			return names
+		}
+		for end := time.Now().Add(patience); len(left()) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: it did not begin", sig)
+			}
+		}
+		s.must(cmd.Process.Signal(sig))
+		// An error is in the exit code.
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 128+int(sig) {
+			t.Errorf("%s: it ended with %v", sig, cmd.ProcessState)
+		}
+		if names := left(); len(names) > 0 {
+			t.Fatalf("%s: left behind: %v", sig, names)
+		}
 	}
 }
 

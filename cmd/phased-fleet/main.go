@@ -19,8 +19,13 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		ends = append(ends, syscall.SIGHUP)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	code := fleetcli.Main(ctx, fleetcli.World{Argv: os.Args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: version})
-	stop()
-	os.Exit(code)
+	ctx, end := context.WithCancelCause(context.Background())
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, ends...)
+	go func() { // until the process ends
+		if sig, ok := (<-caught).(syscall.Signal); ok {
+			end(&fleetcli.Ended{Signal: sig})
+		}
+	}()
+	os.Exit(fleetcli.Main(ctx, fleetcli.World{Argv: os.Args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: version}))
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"strconv"
 	"strings"
@@ -44,6 +46,15 @@ func capsulePlace(words []string) (output string, force bool, rest []string) {
 // read runs and write nowhere: the file is root's own affair.
 func runCapsuleAsRoot(w *World, path string, words, environ []string, u *user.User) error {
 	output, force, rest := capsulePlace(words)
+	// What ends this one ends the other, which then says so: nothing is left behind.
+	told := make(chan os.Signal, 1)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(sig) {
+			signal.Notify(told, sig)
+		}
+	}
+	defer signal.Stop(told)
+	var ends syscall.Signal
 	err := capsule.WriteFile(output, force, func(to io.Writer) error {
 		cmd := exec.Command(path, rest...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = environ, to, w.Stderr
@@ -55,10 +66,13 @@ func runCapsuleAsRoot(w *World, path string, words, environ []string, u *user.Us
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil { // of this thread, which starts it
 			return err
 		}
-		return cmd.Run()
+		ends, err = runTold(cmd, told)
+		return err
 	})
 	ended, failed := errors.AsType[*exec.ExitError](err)
 	switch {
+	case ends != 0 && failed:
+		return status(exitSignal + int(ends))
 	case err == nil:
 		w.talk("the run is in %s", output)
 		return nil
@@ -68,6 +82,24 @@ func runCapsuleAsRoot(w *World, path string, words, environ []string, u *user.Us
 		return invalid("capsule: %v", err)
 	}
 	return broken("capsule: %v", err)
+}
+
+// runTold runs a command, and hands on to it the first signal that comes.
+func runTold(cmd *exec.Cmd, told <-chan os.Signal) (syscall.Signal, error) {
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- cmd.Wait() }()
+	select {
+	case err := <-gone:
+		return 0, err
+	case sig := <-told:
+		// Where it has ended meanwhile there is nobody to tell.
+		_ = cmd.Process.Signal(sig)
+		ends, _ := sig.(syscall.Signal)
+		return ends, <-gone
+	}
 }
 
 // asUser starts a process as a user for good.

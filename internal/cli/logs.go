@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"os/signal"
 	"slices"
@@ -99,6 +100,9 @@ func runLogs(ctx context.Context, w *World, o *logsOptions) error {
 		events = store.Follow(ctx, r.ID, 0)
 	}
 	if err := o.print(w, r, events, phase, hook); err != nil && ctx.Err() == nil {
+		if e, ok := errors.AsType[*fs.PathError](err); ok && e.Op == "write" {
+			return err
+		}
 		return broken("cannot read the record of run %s: %v", r.ID, err)
 	}
 	return nil

@@ -72,6 +72,7 @@ type top struct {
 	plan   phased.Plan // what the run will do, as far as earlier ones tell
 	usable bool        // known and plan are
 	err    error       // the first
+	wrote  error       // what is told could not be written
 }
 
 // runTop is `phased top`.
@@ -103,7 +104,7 @@ func runTop(ctx context.Context, w *World, o *topOptions) error {
 	if t.err != nil && ctx.Err() == nil {
 		return broken("cannot read the record: %v", t.err)
 	}
-	return nil
+	return t.wrote
 }
 
 // find returns the run to show: where none was named, the newest that goes on, once
@@ -208,7 +209,7 @@ func (t *top) lines(ctx context.Context) {
 		case now := <-tick.C:
 			v.Tick(now)
 		}
-		if v.Flush() != nil { // nobody reads any more
+		if t.wrote = v.Flush(); t.wrote != nil {
 			return
 		}
 	}

@@ -67,6 +67,13 @@ func TestTyped(t *testing.T) {
 		{[]string{"serve", "--tls-cert", file}, 2, `^$`, `--tls-cert and --tls-key belong together`},
 		{[]string{"serve", "--tls-cert", file, "--tls-key", file}, 2, `^$`, `cannot use --tls-cert`},
 		{[]string{"serve", "--token-file", file}, 2, `^$`, `token of 5 bytes, expected at least 32: make one by\n    openssl rand -hex 32 > `},
+		{[]string{"serve", "--listen", l.Addr().String(), "--token-file", ""}, 2, `^$`, `^phased: serve: --token-file is empty: give it a value, or leave it out\n$`},
+		{[]string{"serve", "--listen", l.Addr().String(), "--tls-cert", "", "--tls-key", ""}, 2, `^$`, `--tls-cert is empty`},
+		{[]string{"serve", "--listen", ""}, 2, `^$`, `--listen is empty`},
+		{[]string{"serve", "--listen", l.Addr().String(), "--host", ""}, 2, `^$`, `--host is empty`},
+		{[]string{"serve", "--host", "good.example", "--host", "https://runs.example.org/", "--listen", l.Addr().String()}, 2, `^$`, `--host "https://runs\.example\.org/" is no name: expected one such as runs\.example\.org`},
+		{[]string{"serve", "--host", "runs.example.org:8642", "--listen", l.Addr().String()}, 2, `^$`, `is no name`},
+		{[]string{"serve", "--host", "::1", "--host", "10.0.0.1", "--state-dir", dir, "--listen", l.Addr().String()}, 2, `^$`, `already in use`},
 		{[]string{"serve", "--state-dir", dir, "--listen", l.Addr().String()}, 2, `^$`, `cannot listen at .*address already in use`},
 		{[]string{"serve", "--state-dir", file}, 74, `^$`, `it is not a directory`},
 	} {

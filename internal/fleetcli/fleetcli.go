@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"phased/internal/phased"
 	"phased/internal/usage"
 )
 
@@ -18,6 +20,7 @@ const (
 	exitOK       = 0
 	exitInvalid  = 2
 	exitInternal = 74
+	exitSignal   = 128
 )
 
 // World is the process that a command runs in.
@@ -27,6 +30,11 @@ type World struct {
 	Stdout, Stderr *os.File
 	Version        string
 }
+
+// Ended is the cause of World.Context when a signal has ended the command.
+type Ended struct{ Signal syscall.Signal }
+
+func (e *Ended) Error() string { return "ended by " + phased.SignalName(e.Signal) }
 
 // getenv returns the value of an environment variable, "" where there is none.
 func (w *World) getenv(name string) string {
@@ -73,6 +81,10 @@ func Main(ctx context.Context, w World) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if ended, ok := errors.AsType[*Ended](context.Cause(ctx)); ok { // what failed then failed for that
+		w.talk("%v", ended)
+		return exitSignal + int(ended.Signal)
 	}
 	w.talk("%v", err)
 	if f, ok := errors.AsType[*failure](err); ok {

@@ -3,7 +3,10 @@ package fleetcli
 import (
 	"crypto/tls"
 	"net"
+	"strings"
 	"sync"
+
+	"github.com/spf13/pflag"
 )
 
 // mostConnections is how many are open at once; further ones are closed.
@@ -11,6 +14,23 @@ const mostConnections = 512
 
 // loopback reports whether only this host can reach an address.
 func loopback(a *net.TCPAddr) bool { return a.IP != nil && a.IP.IsLoopback() }
+
+// given refuses flags that are there and say nothing, as --token-file "$FILE" does
+// where FILE is not set: pages would be open that were to be locked. A --host is a
+// name, as a browser has it before the port.
+func (o *serveOptions) given(flags *pflag.FlagSet) error {
+	for _, name := range []string{"listen", "token-file", "tls-cert", "tls-key", "host"} {
+		if f := flags.Lookup(name); f.Changed && strings.Trim(f.Value.String(), "[]") == "" {
+			return invalid("serve: --%s is empty: give it a value, or leave it out", name)
+		}
+	}
+	for _, host := range o.hosts {
+		if host == "" || strings.ContainsAny(host, "/@:?# \t\r\n") && net.ParseIP(host) == nil {
+			return invalid("serve: --host %q is no name: expected one such as runs.example.org, without scheme, port and path", host)
+		}
+	}
+	return nil
+}
 
 // allowed says what is missing for an address, if anything is.
 func (o *serveOptions) allowed(a *net.TCPAddr) error {

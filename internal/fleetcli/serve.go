@@ -46,7 +46,12 @@ with. From another host, ssh brings its pages: ssh -L 8642:127.0.0.1:8642 HOST.`
 phased serve --listen 127.0.0.1:9000 --host runs.example.org
 phased serve --listen :8642 --tls-cert host.crt --tls-key host.key --token-file token`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, args []string) error { return runServe(cmd.Context(), w, &o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.given(cmd.Flags()); err != nil {
+				return err
+			}
+			return runServe(cmd.Context(), w, &o)
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

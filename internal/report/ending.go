@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"phased/internal/phased"
 )
@@ -16,6 +17,7 @@ const EndTail = 12
 // failed, its file, how, the end of its output (st.Tail), and what to type next.
 // It is the last that a person at a terminal sees of a run.
 func Ending(w io.Writer, s Style, st Story) error {
+	st.Tail = st.Tail.shortened()
 	p := newPrinter(w, s)
 	r := st.Run
 	switch {
@@ -41,6 +43,25 @@ func Ending(w io.Writer, s Style, st Story) error {
 	return p.flush()
 }
 
+// endLine is how much of a line is in the ending, in bytes: what a hook writes without
+// line ends would push the rest off the screen.
+const endLine = 1000
+
+// shortened returns a tail without the ends of lines that are very long.
+func (t Tail) shortened() Tail {
+	t.Lines = slices.Clone(t.Lines)
+	for i := range t.Lines {
+		if text := t.Lines[i].Text; len(text) > endLine {
+			n := endLine
+			for n > endLine-utf8.UTFMax && !utf8.RuneStart(text[n]) {
+				n--
+			}
+			t.Lines[i].Text = text[:n] + " ... " + Size(int64(len(text)-n)) + " more of this line"
+		}
+	}
+	return t
+}
+
 // lastWords prints the end of the output of the hook that failed.
 func (p *printer) lastWords(st Story) {
 	f := st.Run.Failure
@@ -51,7 +72,7 @@ func (p *printer) lastWords(st Story) {
 		p.tail(st.Tail)
 	case h == nil || f.Hook == "":
 	case st.Run.Start.Output == "inherited":
-		p.line("  " + p.outputPlace(st.Run, *h))
+		p.fact("output", p.outputPlace(st.Run, *h))
 	default:
 		p.line(p.paint(dim, "  no output"))
 	}

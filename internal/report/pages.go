@@ -29,8 +29,11 @@ type Heading struct {
 	Word  string // FAILED, RUNNING
 	Phase string // of the hook that it is about; "": it is about none
 	Hook  phased.Text
-	How   string // exit status 3
-	Text  string // where, and what led there: lines
+	// Before is what is said before the hook, where that is in the middle of a sentence
+	// ("in"); a colon follows it then.
+	Before string
+	How    string // exit status 3
+	Text   string // where, and what led there: lines
 }
 
 // Title tells what a run is: "refresh of /etc/phased as os-refresh-config".
@@ -80,7 +83,7 @@ func (g Page) Heading(st Story) *Heading {
 	// What is said behind the name of the hook.
 	name := Safe(Hook(h.Phase, h.Hook), false)
 	if at := strings.Index(how, name); h.Phase != "" && at >= 0 {
-		how = how[:at] + how[at+len(name):]
+		h.Before, how = strings.TrimSpace(how[:at]), how[at+len(name):]
 	}
 	h.How = strings.TrimLeft(strings.TrimSpace(how), ": ")
 	return h

@@ -29,6 +29,12 @@ func loudSign(name string, age time.Duration, d phased.HookProgress) string {
 	return name + " has been running for " + About(age) + ", " + Written(d)
 }
 
+// WrittenInAll is the same where nothing more will go on record, as the last lines that
+// are known follow: "1.2 GiB written; what is known of its end:".
+func WrittenInAll(d phased.HookProgress) string {
+	return Size(d.Out+d.Err) + " written; what is known of its end:"
+}
+
 // progress prints the last lines of a hook that are known, where those on record
 // are old. It reports whether there are any.
 func (p *printer) progress(h phased.HookRun) bool {
@@ -38,7 +44,7 @@ func (p *printer) progress(h phased.HookRun) bool {
 	}
 	text := Written(*d) + ", the end of it:"
 	if h.Status != phased.StatusRunning {
-		text = Size(d.Out+d.Err) + " written; what is known of its end:"
+		text = WrittenInAll(*d)
 	}
 	const indent = "  "
 	p.line(indent + p.paint(dim, p.mark("⋮ ", ": ")+text))

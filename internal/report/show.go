@@ -98,6 +98,9 @@ func (p *printer) headlineAlone(st Story) bool {
 		p.failed(st, everything())
 	case r.Status == phased.StatusInterrupted:
 		what := "between two hooks"
+		if r.Seq == 0 {
+			what = "before it began"
+		}
 		if r.Failure != nil {
 			what = "after a failure: " + FailureText(*r.Failure)
 		} else if found {
@@ -206,6 +209,10 @@ func (p *printer) facts(r phased.Run) {
 	}
 	p.line(p.right(p.paint(bold, title), p.paint(statusColour(r.Status), string(r.Status))))
 	p.fact("run", r.ID)
+	if r.Seq == 0 { // phased died before it could say anything
+		p.fact("record", "it is empty")
+		return
+	}
 	when := p.time(r.Began)
 	if ago := p.ago(r.Began); ago != "" && p.Terminal {
 		when += " (" + ago + ")"

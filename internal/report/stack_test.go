@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -387,5 +388,42 @@ func TestNoResumeIsNotSuggested(t *testing.T) {
 				t.Errorf("%s, %d: phased resume is suggested: %v, want %v\n%s", name, i, said, c.want, b.String())
 			}
 		}
+	}
+}
+
+// TestEndingTellsWhereOutputWent: as a fact with its name, as the failure report has
+// it.
+func TestEndingTellsWhereOutputWent(t *testing.T) {
+	tp := stackFailure()
+	st := tp.events[0].Data.(phased.RunStarted)
+	st.Output, st.Inherited = "inherited", []phased.Descriptor{{FD: 1, Type: "terminal", Path: "/dev/pts/3"}}
+	tp.events[0].Data = st
+	story := Story{Run: tp.fold()}
+	for name, draw := range map[string]func(io.Writer, Style, Story) error{"the ending": Ending, "the report": FailureReport} {
+		var b bytes.Buffer
+		if err := draw(&b, Style{Terminal: true}, story); err != nil {
+			t.Error(err)
+		}
+		if want := "\n  output       not recorded: descriptor 1 was a terminal (/dev/pts/3)\n"; !strings.Contains(b.String(), want) {
+			t.Errorf("%s does not say %q:\n%s", name, want, b.String())
+		}
+	}
+}
+
+// TestEndingStaysShort: a hook that writes without line ends does not push what is to be
+// known off the screen.
+func TestEndingStaysShort(t *testing.T) {
+	tp := failure()
+	story := Story{Run: tp.fold(), Tail: Tail{Lines: []TailLine{{Stream: "out", Text: "a" + strings.Repeat("é", 1<<20)}, {Stream: "err", Text: "short"}}, Total: 2}}
+	var b bytes.Buffer
+	if err := Ending(&b, Style{Terminal: true, Width: 80}, story); err != nil {
+		t.Error(err)
+	}
+	text := b.String()
+	if len(text) > 3000 || !strings.Contains(text, "é ... 2 MiB more of this line\n") || !strings.Contains(text, "short\n") {
+		t.Errorf("%d bytes: %.2000s", len(text), text)
+	}
+	if len(story.Tail.Lines[0].Text) < 1<<20 {
+		t.Error("the story was changed")
 	}
 }

@@ -32,6 +32,9 @@ func (m *Model) topLine(what string) string {
 	if what != "" {
 		title = m.paint(bold, m.run.Start.Lifecycle) + "  " + what
 	}
+	if m.run.Seq == 0 {
+		return m.spread(m.paint(bold, what), m.paint(dim, "no run goes on yet"), m.w)
+	}
 	state := string(m.run.Status)
 	if !m.run.Status.Final() {
 		state += " for " + report.About(m.now.Sub(m.run.Began))

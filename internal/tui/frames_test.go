@@ -280,3 +280,54 @@ func TestBeyondTheRecord(t *testing.T) {
 	f.wait(20*time.Second).add(0, phased.HookProgress{Phase: "configure", Hook: "10-a", Out: 200 << 20, Err: 100 << 20, Last: last})
 	f.shot("far more").keys("l").shot("its log").golden("beyond")
 }
+
+// TestTriedAgainAmongOthers: where hooks run together, others start between two attempts
+// of one; the list tells of the last one.
+func TestTriedAgainAmongOthers(t *testing.T) {
+	f := newFilm(t, 100, 24, options())
+	f.add(0, started(3)).phase("configure", "10-a", "10-b", "10-c")
+	first := ends("configure", "10-a", time.Second, 7)
+	first.Again, first.Pause = true, 2*time.Second
+	f.add(0, start("configure", "10-a"), start("configure", "10-b")).add(time.Second, first, ends("configure", "10-b", time.Second, 0), start("configure", "10-c"))
+	row := func() string {
+		t.Helper()
+		lines, _ := f.keys("p").m.Frame()
+		f.keys("q")
+		for _, line := range lines {
+			if strings.Contains(line, "10-a") {
+				return visible(line)
+			}
+		}
+		t.Fatalf("no row of 10-a in %q", lines)
+		return ""
+	}
+	if got := row(); !strings.Contains(got, "↻") || !strings.Contains(got, "exit status 7, is tried again") {
+		t.Errorf("before it is tried again: %q", got)
+	}
+	second := start("configure", "10-a")
+	second.Attempt = 2
+	f.add(2*time.Second, second).wait(3 * time.Second)
+	if got := row(); !strings.Contains(got, "▸") || !strings.Contains(got, "3 s") || strings.Contains(got, "exit status") {
+		t.Errorf("while it is tried again: %q", got)
+	}
+	f.add(time.Second, ends("configure", "10-a", 4*time.Second, 0))
+	if got := row(); !strings.Contains(got, "✓") || !strings.Contains(got, "4.0 s") {
+		t.Errorf("when that went well: %q", got)
+	}
+}
+
+// TestNoRunYet: keys work while a run is waited for, and no time is told of none.
+func TestNoRunYet(t *testing.T) {
+	o := options()
+	o.Attached = true
+	f := newFilm(t, 60, 12, o)
+	f.wait(0)
+	for _, key := range []string{"p", "?", "l"} {
+		lines, _ := f.keys(key).m.Frame()
+		text := strings.Join(lines, "\n")
+		if !strings.Contains(text, "no run goes on") || strings.Contains(text, "days") {
+			t.Errorf("after %s:\n%s", key, text)
+		}
+		f.keys("q")
+	}
+}

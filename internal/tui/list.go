@@ -163,6 +163,9 @@ func (m *Model) entryRow(ph *phased.PhaseRun, e *phased.Entry) (left, right stri
 	case h.Exit == nil:
 		return "  " + m.status(h.Status) + " " + name + "  " + m.paint(yellow, string(h.Status)), ""
 	}
+	if h.Again && !ph.Status.Final() {
+		return "  " + m.status(phased.StatusWaiting) + " " + name + "  " + m.paint(yellow, report.ExitText(*h.Exit)+", is tried again"), m.paint(dim, report.Took(h.Took))
+	}
 	left = "  " + m.status(h.Status) + " " + name
 	if !h.Exit.OK() {
 		left += "  " + m.paint(red, report.ExitText(*h.Exit))
@@ -185,6 +188,9 @@ func (m *Model) hookOf(ph *phased.PhaseRun, name phased.Text) *phased.HookRun {
 		if ph.Hooks[i].Hook == name {
 			for i+1 < len(ph.Hooks) && ph.Hooks[i+1].Hook == name {
 				i++
+			}
+			if ph.Hooks[i].Again { // others may have run before the next attempt
+				break
 			}
 			return &ph.Hooks[i]
 		}

@@ -164,7 +164,7 @@ func (c Capsule) body() (capsuleBody, error) {
 		}
 		logs.event(e)
 	}
-	logs.end()
+	logs.end(c.Run.Status.Final())
 	m := c.maker()
 	b := capsuleBody{Made: c.Made, LeftOut: c.LeftOut, Limit: c.Limit, Version: c.Version, Host: report.Safe(c.Run.Start.Host, false), Ended: c.Run.Status.Final(), Space: logs.space}
 	if phase, hook, ok := report.Subject(c.Run); ok {
@@ -282,12 +282,13 @@ func (l *capsuleLogs) changed(d phased.SpaceChanged) {
 	}
 }
 
-// end takes what has no line end, and what is known of output that is not on record.
-func (l *capsuleLogs) end() {
+// end takes what has no line end, and what is known of output that is not on record;
+// over says that the run is.
+func (l *capsuleLogs) end(over bool) {
 	for _, one := range l.hooks {
 		one.lines = append(one.lines, one.reader.pending()...)
 		if p := one.reader.progress; p != nil {
-			one.lines = append(one.lines, progressLines(p)...)
+			one.lines = append(one.lines, progressLines(p, over)...)
 		}
 	}
 }

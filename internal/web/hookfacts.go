@@ -103,7 +103,27 @@ func (s *Server) explain(b *hookBody, run *phased.Run) string {
 	if b.Entry == nil || run.Session != nil || run.Start.Personality != "" {
 		return ""
 	}
-	return s.words().Command("plan", run.Start.Lifecycle, "--explain", b.Phase+"/"+string(b.Hook))
+	return s.words().Command(append(append([]string{"plan"}, samePlan(&run.Start)...), "--explain", b.Phase+"/"+string(b.Hook))...)
+}
+
+// Where settings and hooks are that nobody has to name.
+const (
+	usualSettings = "/etc/phased/phased.yaml"
+	usualBase     = "/etc/phased"
+)
+
+// samePlan returns the arguments of phased plan that make the plan of what a run ran, of
+// executed hooks.
+func samePlan(r *phased.RunStarted) []string {
+	args := []string{r.Lifecycle}
+	if r.Settings != "" && r.Settings != usualSettings {
+		args = append(args, "--config", string(r.Settings))
+	}
+	// Of several trees the settings tell; --base is for one.
+	if len(r.Roots) == 1 && r.Roots[0] == r.Base && r.Base != usualBase {
+		args = append(args, "--base", string(r.Base))
+	}
+	return args
 }
 
 func figures(all []int) string {

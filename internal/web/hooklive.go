@@ -113,6 +113,7 @@ func (hw *hookWatch) look(ctx context.Context) (frame, error) {
 	b.Entry, b.Row, b.Last = entryOf(p, hw.hook), rows[at], rows[at].Last()
 	hw.server.tellHook(&b, run)
 	parts := []part{{ID: "hook-head", Name: "hook-head", Data: b}, {ID: "hook-body", Name: "hook-body", Data: b}}
+	hw.reader.over = run.Status.Final()
 	parts = append(parts, hw.log()...)
 	if over {
 		b.Options, b.Explain = hw.server.options(&b), hw.server.explain(&b, run)

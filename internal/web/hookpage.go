@@ -251,6 +251,7 @@ func (s *Server) tellLog(r *http.Request, b *hookBody, run *phased.Run) error {
 	if err != nil {
 		return err
 	}
+	part.Reader.over = run.Status.Final()
 	b.Log = newLogView(part, b.Address)
 	if b.Log.Goes = !run.Status.Final() && (awaited || part.Reader.goesOn()); b.Log.Goes {
 		live := url.Values{"after": {strconv.FormatUint(part.Reader.seq, 10)}}
@@ -337,15 +338,19 @@ func pendingHTML(r *logReader) template.HTML {
 	var w logWriter
 	w.lines(r.pending())
 	if p := r.progress; p != nil {
-		w.lines(progressLines(p))
+		w.lines(progressLines(p, r.over))
 	}
 	return w.html()
 }
 
 // progressLines are the last lines of a hook that has written more than is recorded
-// as it comes.
-func progressLines(p *phased.HookProgress) []logLine {
-	all := []logLine{{Text: report.Size(p.Out+p.Err) + " written so far, more than is recorded as it comes; its last lines:"}}
+// as it comes; over says that nothing more will be, as that of a run which died.
+func progressLines(p *phased.HookProgress, over bool) []logLine {
+	text := report.Written(*p) + ", more than is recorded as it comes; its last lines:"
+	if over {
+		text = report.WrittenInAll(*p)
+	}
+	all := []logLine{{Text: text}}
 	for _, l := range p.Last {
 		all = append(all, logLine{Stream: l.Stream, Text: string(l.Text), unnumbered: true})
 	}

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"net/url"
@@ -230,5 +232,43 @@ func TestLogTellsWhatIsMissing(t *testing.T) {
 	}
 	if part.Total != 5 {
 		t.Errorf("%d lines", part.Total)
+	}
+}
+
+// TestLoudHookOfADeadRun: where phased died, nothing more goes on record, and no page
+// speaks as if it did.
+func TestLoudHookOfADeadRun(t *testing.T) {
+	run := tell("01DEAD", phased.RunStarted{Lifecycle: "x"})
+	run.phase("p", "", "10-a")
+	run.start("p", "10-a")
+	run.output("p", "10-a", "out", "head\n")
+	run.say(phased.HookProgress{Phase: "p", Hook: "10-a", Out: 120 << 20, Last: []phased.OutputLine{{Stream: "err", Text: "its end"}}})
+	so, over := "120 MiB written so far", "120 MiB written; what is known of its end:"
+	texts := func() map[string]string {
+		var capsule bytes.Buffer
+		r, err := run.record().Run(t.Context(), "01DEAD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Capsule{Run: r, Events: eventsOf(run.events), Record: func(io.Writer) error { return nil }}
+		if err := c.Write(&capsule); err != nil {
+			t.Fatal(err)
+		}
+		return map[string]string{
+			"the run":     run.record().page(t, "/runs/01DEAD").text,
+			"the hook":    run.record().page(t, "/runs/01DEAD/phases/p/hooks/10-a").text,
+			"the capsule": capsule.String(),
+		}
+	}
+	for name, text := range texts() {
+		if !strings.Contains(text, so) || strings.Contains(text, over) {
+			t.Errorf("while it runs, %s says:\n%s", name, text)
+		}
+	}
+	run.say(phased.RunInterrupted{ClosedBy: "x", Ran: 1})
+	for name, text := range texts() {
+		if strings.Contains(text, so) || !strings.Contains(text, over) || !strings.Contains(text, "its end") {
+			t.Errorf("of the dead run %s says:\n%s", name, text)
+		}
 	}
 }

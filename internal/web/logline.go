@@ -36,6 +36,7 @@ type logReader struct {
 	held  [2]heldLine
 	// progress is how far a hook is that has more output than is kept.
 	progress *phased.HookProgress
+	over     bool   // the run is: what was not recorded will never be
 	cut      int64  // bytes that were left out
 	seq      uint64 // of the last event
 }

@@ -140,6 +140,7 @@ func (rw *runWatch) look(ctx context.Context) (frame, error) {
 	m.now, m.words = rw.server.Now(), rw.server.words()
 	if phase, hook, ok := report.Subject(*run); ok {
 		if t := rw.tails[hookKey{phase, hook}]; t != nil {
+			t.reader.over = run.Status.Final()
 			m.tail = t.ring.with(t.reader)
 		}
 	}

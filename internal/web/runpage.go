@@ -257,7 +257,7 @@ func (s *Server) subjectTail(ctx context.Context, run *phased.Run) ([]logLine, e
 		return nil, nil
 	}
 	var t ring
-	r := &logReader{words: s.words(), emit: t.add}
+	r := &logReader{words: s.words(), emit: t.add, over: run.Status.Final()}
 	for e, err := range s.Hook(ctx, run.ID, phase, hook) {
 		if err != nil {
 			return t.lines, err
@@ -283,7 +283,7 @@ func (t *ring) with(r *logReader) []logLine {
 	all := append([]logLine(nil), t.lines...)
 	all = append(all, r.pending()...)
 	if p := r.progress; p != nil {
-		all = append(all, progressLines(p)...)
+		all = append(all, progressLines(p, r.over)...)
 	}
 	return all[max(0, len(all)-storyTail):]
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -382,6 +384,69 @@ func TestPast(t *testing.T) {
 		}
 		if row := run.id("row-0-1"); !strings.Contains(row.text, "2.0 s") || !strings.Contains(hook.text, "usually 2.0 s, rarely over 9.0 s (7 runs)") {
 			t.Errorf("what is usual is not told: %s", row.text)
+		}
+	}
+}
+
+// TestEmptyRecord: of a run whose phased died before it could say anything no page tells
+// a time, or who started it.
+func TestEmptyRecord(t *testing.T) {
+	run := phased.Run{ID: "01EMPTY", Status: phased.StatusInterrupted}
+	var capsule strings.Builder
+	c := Capsule{Run: run, Made: time.Unix(1e9, 0), Events: eventsOf(nil), Record: func(io.Writer) error { return nil }}
+	if err := c.Write(&capsule); err != nil {
+		t.Fatal(err)
+	}
+	server, err := New(Options{Source: oneRun{run}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"capsule": capsule.String(), "page": body(t, server, "/runs/01EMPTY")} {
+		for _, never := range []string{"0001-01-01", "uid 0", "process 0", "took"} {
+			if strings.Contains(text, never) {
+				t.Errorf("the %s says %q", name, never)
+			}
+		}
+		if !strings.Contains(text, "nothing else of it is on record") || !strings.Contains(text, "it is empty") {
+			t.Errorf("the %s does not say that nothing is on record:\n%s", name, text)
+		}
+	}
+}
+
+// oneRun is a Source of one run that nothing is on record of.
+type oneRun struct{ run phased.Run }
+
+func (o oneRun) Runs(context.Context) ([]phased.Summary, error) { return nil, nil }
+
+func (o oneRun) Run(context.Context, string) (phased.Run, error) { return o.run, nil }
+
+func (o oneRun) Follow(context.Context, string, uint64) iter.Seq2[phased.Event, error] {
+	return func(func(phased.Event, error) bool) {}
+}
+
+func body(t *testing.T, s *Server, address string) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+address, http.NoBody))
+	return w.Body.String()
+}
+
+// TestExplained: the command that explains a hook finds the plan that the run had.
+func TestExplained(t *testing.T) {
+	for want, r := range map[string]phased.RunStarted{
+		"phased plan daily --explain p/10-a":                                      {Lifecycle: "daily"},
+		"phased plan refresh --explain p/10-a":                                    {Lifecycle: "refresh", Base: "/etc/phased", Roots: []phased.Text{"/etc/phased"}, Settings: "/etc/phased/phased.yaml"},
+		"phased plan refresh --base '/srv/my hooks' --explain p/10-a":             {Lifecycle: "refresh", Base: "/srv/my hooks", Roots: []phased.Text{"/srv/my hooks"}},
+		"phased plan refresh --config /srv/x.yaml --base /srv/x --explain p/10-a": {Lifecycle: "refresh", Base: "/srv/x", Roots: []phased.Text{"/srv/x"}, Settings: "/srv/x.yaml"},
+		"phased plan refresh --config /srv/x.yaml --explain p/10-a":               {Lifecycle: "refresh", Base: "/b", Roots: []phased.Text{"/a", "/b"}, Settings: "/srv/x.yaml"},
+	} {
+		run := tell("01A", r)
+		run.phase("p", "", "10-a")
+		run.start("p", "10-a")
+		run.end("p", "10-a", 0, 1)
+		text := strings.Join(strings.Fields(run.record().page(t, "/runs/01A/phases/p/hooks/10-a").text), " ")
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q:\n%s", want, text)
 		}
 	}
 }

@@ -186,10 +186,11 @@ func (d *drawing) labels(b *band) {
 			from = d.at(max(0, d.v.Run.Phases[b.phase].Began.Sub(d.v.Run.Began)))
 			to = from
 		}
-		if len(row.Attempts) > 1 {
-			class += " apart" // pauses lie between, and no bar is behind it
+		solid := from // where the bar begins that a text in it would be on
+		if n := len(row.Attempts); n > 1 {
+			solid = d.at(max(0, row.Attempts[n-1].Began.Sub(d.v.Run.Began)))
 		}
-		d.label(text, class, from, to, y)
+		d.label(text, class, from, solid, to, y)
 	}
 }
 
@@ -203,15 +204,17 @@ const (
 
 // label writes a text behind a bar, before it, or in it, wherever there is most
 // room; on a narrow page as much of it as has room there.
-func (d *drawing) label(text, class string, from, to, y float64) {
+func (d *drawing) label(text, class string, from, solid, to, y float64) {
 	x, dx, anchor, room := to, "6", "", 100-to
 	need := float64(len([]rune(text))+2) * letterWide / perCentWide
 	switch {
 	case room >= need:
 	case from >= need || from > room && from >= to-from:
 		x, dx, anchor, room = from, "-6", "end", from
-	case to-from > room:
-		x, room = from, 100-from
+	case solid-from > max(room, to-solid): // over the attempts before the last, which are light
+		x, room = from, solid-from
+	case to-solid > room:
+		x, room = solid, 100-solid
 		class += " inside"
 	}
 	narrow := shorten(text, max(6, int(room*perCentNarrow/letterWide)))
