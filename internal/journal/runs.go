@@ -381,5 +381,8 @@ func (s *Store) nth(ctx context.Context, ids []string, n int, ref string) (strin
 			return id, nil
 		}
 	}
+	if outer == 1 {
+		return "", fmt.Errorf("%w: %s; there is one, -1", phased.ErrNoRun, ref)
+	}
 	return "", fmt.Errorf("%w: %s; there are %d, -1 is the last and -%d the first", phased.ErrNoRun, ref, outer, outer)
 }

@@ -123,7 +123,11 @@ func TestResolve(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), "last"); !errors.Is(err, phased.ErrNoRun) || !strings.Contains(err.Error(), "has no runs yet") {
 		t.Errorf("nothing has run: %v", err)
 	}
-	for _, id := range []string{"01JAAA", "01JABB", "01JABC", "01JAB", "02X"} {
+	put(t, s, "01JAAA", nil)
+	if _, err := s.Resolve(t.Context(), "-2"); !errors.Is(err, phased.ErrNoRun) || !strings.Contains(err.Error(), "there is one, -1") {
+		t.Errorf("one has run: %v", err)
+	}
+	for _, id := range []string{"01JABB", "01JABC", "01JAB", "02X"} {
 		put(t, s, id, nil)
 	}
 	for ref, want := range map[string]string{
