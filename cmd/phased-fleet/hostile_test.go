@@ -142,6 +142,9 @@ lifecycles:
 		case 5:
 			script += "head -c 200000 /dev/urandom\n"
 		}
+		if len(name) > 100 {
+			script += "sleep 0.7\n" // so that it is named among those that took longest
+		}
 		if i == len(evilNames())-1 {
 			script += "exit 5\n"
 		}

@@ -309,7 +309,7 @@ func TestSchemaTakesEverything(t *testing.T) {
 	texts := map[string]string{}
 	for _, root := range []string{"../../examples", "../../packaging", "../../scripts", "../../docs", "../../testdata/script", "testdata/right"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "nfpm-") { // what packages are made of
 				return err
 			}
 			text, err := os.ReadFile(path)
