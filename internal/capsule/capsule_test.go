@@ -163,7 +163,7 @@ func TestBomb(t *testing.T) {
 	if err == nil || err2 == nil || !strings.Contains(err2.Error(), "larger than 256 MiB") {
 		t.Errorf("%v, %v", err, err2)
 	}
-	if used := after.TotalAlloc - before.TotalAlloc; used > 8*MaxRecord {
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4*MaxRecord {
 		t.Errorf("%d MiB were used", used>>20)
 	}
 }

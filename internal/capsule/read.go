@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,18 +70,36 @@ func unpack(body io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	packed.Multistream(false)
-	var record bytes.Buffer
-	n, err := io.Copy(&record, io.LimitReader(packed, MaxRecord+1))
+	pieces, err := readPieces(io.LimitReader(packed, MaxRecord+1))
 	if err != nil {
 		return nil, err
-	}
-	if n > MaxRecord {
-		return nil, fmt.Errorf("unpacked it is larger than %d MiB", MaxRecord>>20)
 	}
 	if _, err := bytesOf.ReadByte(); !errors.Is(err, io.EOF) {
 		return nil, errors.Join(errors.New("something stands behind it"), err)
 	}
-	return record.Bytes(), nil
+	return slices.Concat(pieces...), nil
+}
+
+// readPieces reads all there is, and refuses more than MaxRecord bytes. It keeps pieces: a
+// buffer that grows has up to three times as much in hand.
+func readPieces(r io.Reader) (pieces [][]byte, err error) {
+	size := 0
+	for piece := make([]byte, 0, 1<<20); ; {
+		n, err := r.Read(piece[len(piece):cap(piece)])
+		piece = piece[:len(piece)+n]
+		if size += n; size > MaxRecord {
+			return nil, fmt.Errorf("unpacked it is larger than %d MiB", MaxRecord>>20)
+		}
+		if errors.Is(err, io.EOF) {
+			return append(pieces, piece), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(piece) == cap(piece) {
+			pieces, piece = append(pieces, piece), make([]byte, 0, 1<<20)
+		}
+	}
 }
 
 // check holds a record to its seal.
