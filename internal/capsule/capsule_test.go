@@ -149,7 +149,7 @@ func TestBomb(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(z, &zeros{4 * MaxRecord}); err != nil {
+	if _, err := io.Copy(z, &zeros{2 * MaxRecord}); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
@@ -163,7 +163,7 @@ func TestBomb(t *testing.T) {
 	if err == nil || err2 == nil || !strings.Contains(err2.Error(), "larger than 256 MiB") {
 		t.Errorf("%v, %v", err, err2)
 	}
-	if used := after.TotalAlloc - before.TotalAlloc; used > 4*MaxRecord {
+	if used := after.TotalAlloc - before.TotalAlloc; used > 3*MaxRecord {
 		t.Errorf("%d MiB were used", used>>20)
 	}
 }
