@@ -43,7 +43,7 @@ func pagesOf(b *testing.B, dir string) (http.Handler, *journal.Cache) {
 	cache := journal.NewCache(s)
 	past := newHistories(b.Context(), s.Run)
 	b.Cleanup(past.close)
-	w, err := web.New(web.Options{Source: cache, Resolve: s.Resolve, Output: s.Output, Hook: s.OfHook, History: past.of, Host: "bench"})
+	w, err := web.New(web.Options{Source: cache, Resolve: s.Resolve, Hook: s.OfHook, History: past.of, Host: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}

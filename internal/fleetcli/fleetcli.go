@@ -31,7 +31,7 @@ type World struct {
 	Version        string
 }
 
-// Ended is the cause of World.Context when a signal has ended the command.
+// Ended is the cause of the context of Main when a signal has ended the command.
 type Ended struct{ Signal syscall.Signal }
 
 func (e *Ended) Error() string { return "ended by " + phased.SignalName(e.Signal) }

@@ -144,7 +144,7 @@ func runServe(ctx context.Context, w *World, o *serveOptions) error {
 	defer past.close()
 	plans := state.NewPlans(store.Dir())
 	pages, err := web.New(web.Options{
-		Source: cache, Resolve: store.Resolve, Output: store.Output, Hook: store.OfHook, History: past.of, Version: w.Version, Host: host, Log: log,
+		Source: cache, Resolve: store.Resolve, Hook: store.OfHook, History: past.of, Version: w.Version, Host: host, Log: log,
 		Published: func(context.Context) ([]phased.PublishedPlan, error) { return plans.All() },
 		Flags:     o.again(),
 		Token:     token, Hosts: o.hosts, Secure: encrypted != nil,

@@ -209,7 +209,7 @@ func (s *Server) compare(ctx context.Context, p sides, q url.Values) (compareBod
 	}
 	body.Spaces, body.Partial = len(spaceA.end)+len(spaceB.end) > 0, spaceA.partial || spaceB.partial
 	body.Space, body.SpaceMore = compareSpaces(spaceA, spaceB)
-	k := comparedHook{q.Get("phase"), phased.Text(q.Get("hook"))}
+	k := hookKey{q.Get("phase"), phased.Text(q.Get("hook"))}
 	if k.hook == "" {
 		return body, nil
 	}

@@ -45,7 +45,7 @@ type diffLine struct {
 }
 
 // outputs compares what a hook wrote in two runs.
-func (s *Server) outputs(ctx context.Context, a, b phased.Run, k comparedHook, hideDigits bool) (outputDiff, error) {
+func (s *Server) outputs(ctx context.Context, a, b phased.Run, k hookKey, hideDigits bool) (outputDiff, error) {
 	var d outputDiff
 	var texts [2]captured
 	for i, r := range []phased.Run{a, b} {
@@ -83,16 +83,17 @@ type captured struct {
 
 // captured reads what a hook wrote, as far as it is compared. Lines of the two
 // streams stand in the order in which they ended.
-func (s *Server) captured(ctx context.Context, run string, k comparedHook) (captured, error) {
+func (s *Server) captured(ctx context.Context, run string, k hookKey) (captured, error) {
 	var c captured
-	if s.Output == nil {
+	if s.Hook == nil {
 		return c, nil
 	}
 	open := map[string]*strings.Builder{"out": {}, "err": {}}
-	for piece, err := range s.Output(ctx, run, k.phase, k.hook) {
+	for e, err := range s.Hook(ctx, run, k.phase, k.hook) {
 		if err != nil {
 			return c, err
 		}
+		piece, _ := e.Data.(phased.HookOutput)
 		b := open[piece.Stream]
 		if b == nil || piece.Text == "" {
 			continue

@@ -24,7 +24,7 @@ type spaceRow struct {
 // spaceOf is what the events of a run tell of its variable space.
 type spaceOf struct {
 	end     map[spaceKey]spaceValue
-	byHook  map[comparedHook][]phased.Change
+	byHook  map[hookKey][]phased.Change
 	partial bool // there were more changes than are looked at
 }
 
@@ -48,7 +48,7 @@ const (
 
 // space reads what a run recorded of its variable space, as far as the run was.
 func (s *Server) space(ctx context.Context, r phased.Run) (spaceOf, error) {
-	sp := spaceOf{end: map[spaceKey]spaceValue{}, byHook: map[comparedHook][]phased.Change{}}
+	sp := spaceOf{end: map[spaceKey]spaceValue{}, byHook: map[hookKey][]phased.Change{}}
 	if r.Seq == 0 {
 		return sp, nil
 	}
@@ -81,7 +81,7 @@ func (sp *spaceOf) add(d phased.SpaceChanged) {
 		by = "by " + report.Safe(report.Hook(d.Phase, d.Hook), false)
 	}
 	if d.Hook != "" {
-		k := comparedHook{d.Phase, d.Hook}
+		k := hookKey{d.Phase, d.Hook}
 		sp.byHook[k] = append(sp.byHook[k], d.Changes...)
 	}
 	for _, c := range d.Changes {

@@ -32,18 +32,12 @@ type hookTime struct {
 // barWide is the width of the longest bar.
 const barWide = 160
 
-// comparedHook is one hook of a run.
-type comparedHook struct {
-	phase string
-	hook  phased.Text
-}
-
 // hookTimes returns what the hooks of a run took, in run order.
-func hookTimes(r phased.Run) (map[comparedHook]*hookTime, []comparedHook) {
-	times, order := map[comparedHook]*hookTime{}, []comparedHook{}
+func hookTimes(r phased.Run) (map[hookKey]*hookTime, []hookKey) {
+	times, order := map[hookKey]*hookTime{}, []hookKey{}
 	for _, ph := range r.Phases {
 		for _, h := range ph.Hooks {
-			k := comparedHook{ph.Phase, h.Hook}
+			k := hookKey{ph.Phase, h.Hook}
 			t := times[k]
 			if t == nil {
 				t = &hookTime{}

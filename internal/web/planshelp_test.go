@@ -67,12 +67,12 @@ func (p planRecord) Follow(ctx context.Context, id string, after uint64) iter.Se
 	}
 }
 
-func (p planRecord) Output(_ context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error] {
-	return func(yield func(phased.HookOutput, error) bool) {
+func (p planRecord) Hook(_ context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error] {
+	return func(yield func(phased.Event, error) bool) {
 		text := p.output[run+" "+phase+"/"+string(hook)]
 		for len(text) > 0 {
 			n := min(len(text), 64<<10)
-			if !yield(phased.HookOutput{Phase: phase, Hook: hook, Stream: "out", Text: phased.Text(text[:n])}, nil) {
+			if !yield(phased.Event{Data: phased.HookOutput{Phase: phase, Hook: hook, Stream: "out", Text: phased.Text(text[:n])}}, nil) {
 				return
 			}
 			text = text[n:]
@@ -87,7 +87,7 @@ func planNow() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 func (p planRecord) handler(t testing.TB) http.Handler {
 	t.Helper()
 	s, err := New(Options{
-		Source: p, Output: p.Output, Now: planNow, Host: "example",
+		Source: p, Hook: p.Hook, Now: planNow, Host: "example",
 		Resolve: func(_ context.Context, word string) (string, error) {
 			if word == "two" {
 				return "", errors.New("\"two\" is the start of 2 ids: type more of it")

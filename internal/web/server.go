@@ -23,8 +23,6 @@ type Options struct {
 	// Resolve returns the id of the run that a word names: an id, the beginning of
 	// one, last, -2. phased.ErrNoRun where there is none.
 	Resolve func(ctx context.Context, word string) (string, error)
-	// Output yields what a hook wrote, piece by piece, as far as it is on record.
-	Output func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.HookOutput, error]
 	// Hook yields what is on record of one hook, its output among it; nil: pages have
 	// no output.
 	Hook func(ctx context.Context, run, phase string, hook phased.Text) iter.Seq2[phased.Event, error]
